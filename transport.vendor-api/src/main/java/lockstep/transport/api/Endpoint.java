@@ -1,0 +1,42 @@
+package lockstep.transport.api;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+
+/**
+ * Where a server listens or is reached: a URI whose scheme names the transport, such as {@code tcp://127.0.0.1:5440}.
+ * What else the URI may hold is up to the transport.
+ */
+public record Endpoint(URI uri) {
+    /** Checks that there is a scheme. */
+    public Endpoint {
+        if (uri.getScheme() == null) {
+            throw new IllegalArgumentException(
+                    "endpoint \"" + uri + "\" has no transport: expected SCHEME://…, such as tcp://127.0.0.1:5440");
+        }
+    }
+
+    /**
+     * Reads the text form.
+     *
+     * @throws IllegalArgumentException if it is no URI with a scheme; says what was expected
+     */
+    public static Endpoint parse(String text) {
+        try {
+            return new Endpoint(new URI(text.strip()));
+        } catch (URISyntaxException e) {
+            throw new IllegalArgumentException(
+                    "\"" + text + "\" is no endpoint: expected SCHEME://…, such as tcp://127.0.0.1:5440", e);
+        }
+    }
+
+    /** Returns the scheme, which names the transport. */
+    public String scheme() {
+        return uri.getScheme();
+    }
+
+    @Override
+    public String toString() {
+        return uri.toString();
+    }
+}

@@ -1,0 +1,14 @@
+package lockstep.transport.api;
+
+import org.osgi.annotation.versioning.ConsumerType;
+
+/** An open door of a {@link Transport}. Implemented by the transport. */
+@ConsumerType
+public interface Listener extends AutoCloseable {
+    /** Returns where peers can connect: the endpoint listened on, with the port that was really taken. */
+    Endpoint endpoint();
+
+    /** Lets nobody in any more. Sessions that are open stay open. Idempotent, and does not throw. */
+    @Override
+    void close();
+}

@@ -1,0 +1,171 @@
+package lockstep.transport.api;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/**
+ * What two servers say to each other. A standby opens the session and asks ({@link StartReplication} or {@link
+ * BaseBackupRequest}); the server that has the WAL answers and then sends.
+ *
+ * <pre>
+ *   standby                                    primary
+ *   BaseBackupRequest            →
+ *                                ←             BackupStarted, (BackupFile, BackupData…)…, BackupEnded
+ *   StartReplication             →
+ *                                ←             ReplicationStarted, or Refusal and the end of the session
+ *                                ←             WalData, Keepalive…
+ *   StandbyStatus, StandbyReason →
+ * </pre>
+ *
+ * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
+ * 2000-01-01 00:00 UTC, as in PostgreSQL's protocol. Buffers are read from their position to their limit, which the
+ * reader leaves as they are.
+ */
+public sealed interface Message {
+    /**
+     * Asks for WAL from a position on.
+     *
+     * @param standbyName what the primary calls this standby
+     * @param systemId the system the standby's WAL belongs to
+     * @param timeline the timeline of the standby's last byte
+     * @param epoch the epoch of the standby's last byte
+     * @param startLsn the end of the standby's valid WAL
+     */
+    record StartReplication(String standbyName, long systemId, int timeline, int epoch, long startLsn)
+            implements Message {}
+
+    /**
+     * Agrees to send WAL.
+     *
+     * @param segmentBytes the size of the primary's WAL segments
+     * @param startLsn where the sent WAL begins: the position asked for, or an earlier one when the standby holds bytes
+     *     that are not part of this log. The standby cuts its WAL back to it before it stores anything.
+     * @param flushedLsn how far the primary has flushed
+     * @param epochs the primary's epochs, oldest first; the last is the present one
+     */
+    record ReplicationStarted(
+            long systemId, int timeline, int segmentBytes, long startLsn, long flushedLsn, List<Epoch> epochs)
+            implements Message {
+        /** Copies the list. */
+        public ReplicationStarted {
+            epochs = List.copyOf(epochs);
+        }
+    }
+
+    /**
+     * A piece of WAL, cut anywhere. Pieces follow each other without a gap.
+     *
+     * @param startLsn the position of the first byte
+     * @param endLsn how far the primary has inserted WAL
+     * @param flushedLsn how far the primary has flushed; a standby never applies past it
+     * @param sentAtMicros when it was sent
+     * @param bytes the WAL itself, page headers included
+     */
+    record WalData(long startLsn, long endLsn, long flushedLsn, long sentAtMicros, ByteBuffer bytes)
+            implements Message {}
+
+    /**
+     * Says that the primary lives, and how far it is.
+     *
+     * @param replyRequested whether the standby shall send its status at once
+     */
+    record Keepalive(long endLsn, long flushedLsn, long sentAtMicros, boolean replyRequested) implements Message {}
+
+    /**
+     * The three acknowledged positions.
+     *
+     * @param writtenLsn WAL before it is with the standby's operating system
+     * @param flushedLsn WAL before it is on the standby's disk, checked
+     * @param appliedLsn WAL before it has been redone and can be read
+     * @param replyRequested whether the primary shall send a keepalive at once
+     */
+    record StandbyStatus(long writtenLsn, long flushedLsn, long appliedLsn, long sentAtMicros, boolean replyRequested)
+            implements Message {}
+
+    /**
+     * Says why a standby cannot go on for now, or that it can again.
+     *
+     * @param lsn the position it concerns
+     * @param detail for people: the file, what was found, what was expected
+     */
+    record StandbyReason(Reason reason, long lsn, String detail) implements Message {}
+
+    /** Asks for all that a standby with an empty data directory needs. */
+    record BaseBackupRequest(String standbyName) implements Message {}
+
+    /**
+     * Begins a base backup.
+     *
+     * @param segmentBytes the size of the primary's WAL segments
+     * @param checkpointLsn the checkpoint that the standby starts from
+     * @param redoLsn where its redo starts: the first WAL the standby needs, at the start of a record
+     * @param epochs the primary's epochs, oldest first
+     */
+    record BackupStarted(
+            long systemId, int timeline, int segmentBytes, long checkpointLsn, long redoLsn, List<Epoch> epochs)
+            implements Message {
+        /** Copies the list. */
+        public BackupStarted {
+            epochs = List.copyOf(epochs);
+        }
+    }
+
+    /**
+     * Begins a file of a base backup; its bytes follow.
+     *
+     * @param path relative to the data directory, with {@code /} between names
+     */
+    record BackupFile(String path, long lengthBytes) implements Message {}
+
+    /** The next bytes of the file that was begun last. */
+    record BackupData(ByteBuffer bytes) implements Message {}
+
+    /**
+     * Ends a base backup. The primary keeps the WAL from the backup's redo position on for as long as this session is
+     * open, so that the standby can ask for it next.
+     *
+     * @param endLsn how far the primary had flushed when the last file was read
+     */
+    record BackupEnded(long endLsn) implements Message {}
+
+    /** Says why the session is about to end; both sides show it. */
+    record Refusal(RefusalCode code, String text) implements Message {}
+
+    /** Why a standby cannot acknowledge for now. */
+    enum Reason {
+        /** It is well again. */
+        RECOVERED,
+        /** There is no room for the next segment; it goes on by itself when there is. */
+        DISK_FULL,
+        /** Its disk refused a write or flush; it has stopped. */
+        FSYNC_ERROR,
+        /** WAL came that is not valid; it asks for the range again. */
+        CRC_MISMATCH,
+        /** It cannot keep up. */
+        OVERLOADED,
+        /** It is being stopped in good order. */
+        LEAVING
+    }
+
+    /** What kind of refusal a {@link Refusal} is. */
+    enum RefusalCode {
+        /** The standby's WAL belongs to another system. */
+        SYSTEM_MISMATCH,
+        /** The standby's timeline is not one of the primary's. */
+        TIMELINE_MISMATCH,
+        /** The standby asks for WAL that the primary does not have yet and cannot cut it back. */
+        START_AHEAD,
+        /** The WAL asked for has been removed. */
+        WAL_REMOVED,
+        /** A standby of that name is connected. */
+        NAME_IN_USE,
+        /** The server takes no more standbys ({@code max_wal_senders}). */
+        TOO_MANY_STANDBYS,
+        /** The server cannot serve standbys now, for instance because it recovers. */
+        NOT_READY,
+        /** A message came that has no place here. */
+        PROTOCOL,
+        /** The server is shutting down. */
+        SHUTTING_DOWN
+    }
+}

@@ -1,0 +1,35 @@
+package lockstep.transport.api;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * Hears what happens on one {@link Session}. Implemented by the core, called by the transport, one call at a time.
+ *
+ * <p>A method may block, which is how a slow receiver pushes back: the transport then reads no more from this peer, and
+ * goes on serving others. What a method throws is a defect of the core; the transport closes the session with it.
+ */
+@ProviderType
+public interface SessionHandler {
+    /**
+     * Takes a message. A buffer inside it belongs to the transport, and is valid until this method returns.
+     *
+     * @param session the session it came on, which may be answered at once
+     */
+    void received(Session session, Message message);
+
+    /**
+     * Tells that all messages at hand have been delivered and more would have to come from the peer. Work that is done
+     * once for many messages, such as a flush, is done here. A transport that cannot tell calls it after each message.
+     */
+    default void endOfBatch() {}
+
+    /** Tells that the session has become writable after it was not. */
+    default void writable() {}
+
+    /**
+     * Tells that the session has ended; called exactly once, after all other calls.
+     *
+     * @param cause why, in words for the log: what {@link Session#close} was given, or what the transport found
+     */
+    void closed(String cause);
+}
