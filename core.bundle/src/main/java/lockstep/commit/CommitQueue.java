@@ -1,0 +1,262 @@
+package lockstep.commit;
+
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import lockstep.io.Clock;
+import lockstep.io.Panic;
+import lockstep.io.Workers;
+
+/**
+ * Commits waiting to be as safe as they asked to be, in strict LSN order.
+ *
+ * <p><b>Idea.</b> WAL becomes safe as one growing prefix, so "released up to D" settles every commit at or before D. A
+ * release walks from the head and stops at the first commit beyond D: group commit needs no code of its own.
+ *
+ * <p><b>Why nothing is sorted here.</b> {@link #join} is called in the step in which a commit takes its place in the WAL,
+ * under the lock that gives out places. Joining at the tail already is LSN order. (PostgreSQL's backends queue after they
+ * have flushed, in any order, and walk back from the tail to find their place.)
+ *
+ * <p><b>Two orders.</b> The levels are released at different speeds, so each has a list of its own, and a release wakes a
+ * prefix of each. A further list holds all commits as they stand in the log; from its head commits are <i>settled</i>:
+ * they and all before them are released. See {@link Visibility} for what a store makes of it.
+ *
+ * <pre>
+ *   state     event                                          next
+ *   waiting   released at its level, all before it settled   settled: visible, acknowledged
+ *   waiting   released at its level, one before it waits     early: visible, acknowledged
+ *   early     the last one before it is released             settled
+ *   waiting   its client gives up, times out, is interrupted waiting
+ * </pre>
+ *
+ * <p><b>No lock between joining and releasing.</b> Both lists are linked by one {@code next} field per commit. The tail
+ * belongs to whoever holds the log's place lock, the head to the one thread that releases, and they meet only in {@code
+ * next}, which is volatile. Thousands of waiters therefore cost an inserting thread nothing.
+ *
+ * <p><b>One thread releases.</b> Whoever moves a position calls {@link #release}. If another thread is releasing, it is
+ * told to look once more, and the call returns; so nobody waits, and no movement is missed.
+ */
+public final class CommitQueue {
+    private static final int INITIAL_BATCH = 64;
+    private static final long HOLD_RETRY_NANOS = 50_000;
+
+    /** Commits of one level, in LSN order. */
+    private static final class Line {
+        /** The last one released, or a dummy; belongs to the releasing thread, but may be looked at. */
+        volatile PendingCommit head = new PendingCommit(null);
+
+        /** Belongs to whoever takes places in the WAL. */
+        PendingCommit tail = head;
+
+        final AtomicLong joined = new AtomicLong();
+        final AtomicLong released = new AtomicLong();
+        long releasedLsn;
+    }
+
+    /**
+     * The commits of a level that wait.
+     *
+     * @param oldestWaitMicros how long the one at the head has waited; 0 if there is none
+     * @param oldestLsn the LSN of the one at the head; 0 if there is none
+     */
+    public record Waiting(CommitLevel level, long waiters, long oldestWaitMicros, long oldestLsn) {}
+
+    private final CommitPolicy policy;
+    private final Clock clock;
+    private final Panic panic;
+    private final Map<CommitLevel, Line> lines = new EnumMap<>(CommitLevel.class);
+    private final AtomicInteger wakeUps = new AtomicInteger();
+
+    private volatile PendingCommit logHead = new PendingCommit(null);
+    private PendingCommit logTail = logHead;
+
+    private final Set<Visibility> toPublish = new LinkedHashSet<>();
+    private PendingCommit[] batch = new PendingCommit[INITIAL_BATCH];
+    private int batchSize;
+    private final AtomicLong settledCommits = new AtomicLong();
+
+    /** Makes an empty queue that releases as {@code policy} says. */
+    public CommitQueue(CommitPolicy policy, Clock clock, Panic panic) {
+        this.policy = policy;
+        this.clock = clock;
+        this.panic = panic;
+        for (CommitLevel level : CommitLevel.values()) {
+            if (level != CommitLevel.OFF) {
+                lines.put(level, new Line());
+            }
+        }
+    }
+
+    /**
+     * Queues a commit. Called in LSN order, one call at a time, before the WAL at {@code endLsn} can be flushed.
+     *
+     * @param startLsn where its records begin
+     * @param endLsn where they end: what must be safe
+     */
+    void join(PendingCommit commit, CommitLevel level, long startLsn, long endLsn) {
+        assert endLsn > logTail.lsn() : "a commit joins in LSN order";
+        commit.queued(level, startLsn, endLsn, clock.nanos());
+        Line line = lineOf(level);
+        line.joined.lazySet(line.joined.get() + 1);
+        line.tail.nextAtLevel = commit;
+        line.tail = commit;
+        logTail.nextInLog = commit;
+        logTail = commit;
+    }
+
+    /** Commits at {@code off} are acknowledged by their client's call, and become visible like those at {@code local}. */
+    private Line lineOf(CommitLevel level) {
+        return lines.get(level == CommitLevel.OFF ? CommitLevel.LOCAL : level);
+    }
+
+    /** Releases what the policy allows; to be called whenever a position has moved. Returns at once if another thread does it. */
+    public void release() {
+        if (wakeUps.getAndIncrement() > 0) {
+            return;
+        }
+        int seen;
+        do {
+            seen = wakeUps.get();
+            try {
+                releaseOnce();
+            } catch (RuntimeException | Error e) {
+                panic.panic(
+                        "released commits could not be made visible: " + e
+                                + ". The server stops; its next start brings them from the log",
+                        e);
+                throw e;
+            }
+        } while (!wakeUps.compareAndSet(seen, 0));
+    }
+
+    /** Runs an action while nothing is released; what could have been is released after it. */
+    public void whileHeld(Workers workers, HeldAction action) throws IOException {
+        while (!wakeUps.compareAndSet(0, 1)) {
+            workers.pause(HOLD_RETRY_NANOS);
+        }
+        try {
+            action.run();
+        } finally {
+            wakeUps.set(0);
+            release();
+        }
+    }
+
+    /** What is done while nothing is released. */
+    @FunctionalInterface
+    public interface HeldAction {
+        /** Does it. */
+        void run() throws IOException;
+    }
+
+    private void releaseOnce() {
+        lines.forEach(this::collect);
+        if (batchSize == 0) {
+            return;
+        }
+        settle();
+        for (int i = 0; i < batchSize; i++) {
+            PendingCommit commit = batch[i];
+            if (!commit.settled) {
+                commit.visibility().releaseEarly(commit);
+                toPublish.add(commit.visibility());
+            }
+        }
+        toPublish.forEach(Visibility::publish);
+        toPublish.clear();
+        for (int i = 0; i < batchSize; i++) {
+            batch[i].release();
+            batch[i] = null;
+        }
+        batchSize = 0;
+    }
+
+    /** Takes the released prefix of a level. */
+    private void collect(CommitLevel level, Line line) {
+        line.releasedLsn = Math.max(line.releasedLsn, policy.releasedLsn(level));
+        PendingCommit head = line.head;
+        PendingCommit next = head.nextAtLevel;
+        long count = 0;
+        while (next != null && next.lsn() <= line.releasedLsn) {
+            if (batchSize == batch.length) {
+                batch = Arrays.copyOf(batch, batchSize * 2);
+            }
+            batch[batchSize++] = next;
+            next.reached = true;
+            // A commit that somebody keeps must not keep all that came after it.
+            head.nextAtLevel = null;
+            head = next;
+            next = head.nextAtLevel;
+            count++;
+        }
+        if (count > 0) {
+            line.head = head;
+            line.released.addAndGet(count);
+        }
+    }
+
+    /**
+     * Settles the reached prefix of the log. The head moves with every commit, and before the link to it is cut: {@link
+     * #settledLsn} may look at any moment.
+     */
+    private void settle() {
+        Visibility last = null;
+        PendingCommit head = logHead;
+        PendingCommit next = head.nextInLog;
+        while (next != null && next.reached) {
+            next.settled = true;
+            next.visibility().settle(next);
+            if (next.visibility() != last) {
+                last = next.visibility();
+                toPublish.add(last);
+            }
+            settledCommits.incrementAndGet();
+            logHead = next;
+            head.nextInLog = null;
+            head = next;
+            next = head.nextInLog;
+        }
+    }
+
+    /**
+     * Returns where the oldest commit that is not settled begins, or {@code endLsn} if there is none. Called under the
+     * log's place lock, with the end of all places taken.
+     */
+    long settledLsn(long endLsn) {
+        PendingCommit head;
+        PendingCommit oldest;
+        do {
+            // A head that has moved on meanwhile has had its link cut.
+            head = logHead;
+            oldest = head.nextInLog;
+        } while (head != logHead);
+        return oldest == null ? endLsn : oldest.startLsn();
+    }
+
+    /** Returns who waits, by level. */
+    public Waiting[] waiting() {
+        return lines.entrySet().stream()
+                .map(entry -> waiting(entry.getKey(), entry.getValue()))
+                .toArray(Waiting[]::new);
+    }
+
+    private Waiting waiting(CommitLevel level, Line line) {
+        // Released before joined, so that the difference is never negative.
+        long released = line.released.get();
+        long count = line.joined.get() - released;
+        PendingCommit oldest = line.head.nextAtLevel;
+        return oldest == null || count == 0
+                ? new Waiting(level, count, 0, 0)
+                : new Waiting(level, count, (clock.nanos() - oldest.enqueuedNanos()) / 1000, oldest.lsn());
+    }
+
+    /** Returns how many commits have been settled since the server started. */
+    public long settledCommits() {
+        return settledCommits.get();
+    }
+}

@@ -1,0 +1,120 @@
+package lockstep.config;
+
+import org.osgi.service.metatype.annotations.AttributeDefinition;
+import org.osgi.service.metatype.annotations.ObjectClassDefinition;
+import org.osgi.service.metatype.annotations.Option;
+
+/** The parameters of the server itself, in {@code lockstep.conf}. Names, defaults and meaning are PostgreSQL's. */
+@ObjectClassDefinition(pid = ServerConfiguration.PID, name = "Lockstep server")
+public @interface ServerConfiguration {
+    /** What a component names as its configuration PID to receive them. */
+    String PID = "lockstep.server";
+
+    /** Endpoints, separated by commas. */
+    @AttributeDefinition(
+            description = "The endpoints to listen on, separated by commas, such as tcp://127.0.0.1:5440;"
+                    + " without any, nobody can connect.")
+    String listenAddresses() default "";
+
+    /** A size: a power of two. */
+    @AttributeDefinition(
+            description = "The size of a WAL segment; counts when the data directory is created. " + Parameter.AT_START,
+            options = {
+                @Option(label = "1MB", value = "1MB"),
+                @Option(label = "2MB", value = "2MB"),
+                @Option(label = "4MB", value = "4MB"),
+                @Option(label = "8MB", value = "8MB"),
+                @Option(label = "16MB", value = "16MB"),
+                @Option(label = "32MB", value = "32MB"),
+                @Option(label = "64MB", value = "64MB"),
+                @Option(label = "128MB", value = "128MB"),
+                @Option(label = "256MB", value = "256MB"),
+                @Option(label = "512MB", value = "512MB"),
+                @Option(label = "1GB", value = "1GB")
+            })
+    String walSegmentSize() default "16MB";
+
+    /** A size. */
+    @AttributeDefinition(
+            description = "The memory for WAL that is on its way to the disk and to standbys; taken as the next"
+                    + " smaller power of two. " + Parameter.AT_START,
+            min = "256kB",
+            max = "1GB")
+    String walBuffers() default "16MB";
+
+    /** {@code default}, or a {@link lockstep.io.SyncMethod} as it is configured. */
+    @AttributeDefinition(
+            description = "How WAL is forced to the disk; default takes the fastest that the file system can. "
+                    + Parameter.AT_START,
+            options = {
+                @Option(label = "default", value = "default"),
+                @Option(label = "fdatasync", value = "fdatasync"),
+                @Option(label = "open_datasync", value = "open_datasync"),
+                @Option(label = "direct_datasync", value = "direct_datasync")
+            })
+    String walSyncMethod() default "default";
+
+    /** A size. */
+    @AttributeDefinition(description = "How much WAL a primary keeps for standbys that are away.", min = "0")
+    String walKeepSize() default "1GB";
+
+    /** A size. */
+    @AttributeDefinition(
+            description =
+                    "How much WAL is wanted at the most between two checkpoints, one of which begins after half as"
+                            + " much; a quarter of the heap bounds it too.",
+            min = "2MB")
+    String maxWalSize() default "1GB";
+
+    /** A duration. */
+    @AttributeDefinition(description = "The longest time between two checkpoints.", min = "30s", max = "1d")
+    String checkpointTimeout() default "5min";
+
+    /** A {@link lockstep.commit.CommitLevel} as it is configured. */
+    @AttributeDefinition(
+            description = "How safe a commit is when it returns, unless the commit itself asks for another level.",
+            options = {
+                @Option(label = "off", value = "off"),
+                @Option(label = "local", value = "local"),
+                @Option(label = "remote_write", value = "remote_write"),
+                @Option(label = "on", value = "on"),
+                @Option(label = "remote_apply", value = "remote_apply")
+            })
+    String synchronousCommit() default "on";
+
+    /** {@code *} or empty. */
+    @AttributeDefinition(
+            description = "The standbys that a commit waits for: with * one that streams, when empty none.",
+            options = {@Option(label = "none", value = ""), @Option(label = "any one", value = "*")})
+    String synchronousStandbyNames() default "*";
+
+    /** A duration; 0 is for ever. */
+    @AttributeDefinition(
+            description = "For how long a primary hears nothing from a standby before it ends the session; 0 for ever.",
+            min = "0")
+    String walSenderTimeout() default "60s";
+
+    /** How many. */
+    @AttributeDefinition(description = "How many standbys may be connected.", min = "0", max = "262143")
+    int maxWalSenders() default 10;
+
+    /** A duration; 0 is for ever. */
+    @AttributeDefinition(
+            description = "For how long a standby hears nothing from its primary before it ends the session;"
+                    + " 0 for ever.",
+            min = "0")
+    String walReceiverTimeout() default "60s";
+
+    /** A duration; 0 is never. */
+    @AttributeDefinition(
+            description = "The longest time between two reports of a standby on how far it is; 0 leaves out those"
+                    + " that bring no news.",
+            min = "0")
+    String walReceiverStatusInterval() default "10s";
+
+    /** A duration. */
+    @AttributeDefinition(
+            description = "How long a standby waits before it tries again to connect to its primary.",
+            min = "1ms")
+    String walRetrieveRetryInterval() default "5s";
+}

@@ -1,0 +1,328 @@
+package lockstep.config.files;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.stream.Stream;
+import lockstep.config.Parameter;
+import lockstep.config.ParameterException;
+import lockstep.config.Parameters;
+import lockstep.io.DataDirectory;
+import lockstep.io.Disk;
+import lockstep.io.DiskFile;
+import lockstep.io.FileDisk;
+import lockstep.io.Shutdown;
+import lockstep.io.Step;
+import lockstep.io.ThreadWorkers;
+import lockstep.io.Worker;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.BundleListener;
+import org.osgi.framework.Constants;
+import org.osgi.framework.FrameworkListener;
+import org.osgi.framework.FrameworkUtil;
+import org.osgi.framework.InvalidSyntaxException;
+import org.osgi.service.cm.Configuration;
+import org.osgi.service.cm.ConfigurationAdmin;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings {@code lockstep.conf} and {@code recovery.conf} to the components that declare parameters.
+ *
+ * <p><b>Idea.</b> The files are the only truth. ConfigAdmin is how their values travel, and what it may remember of an
+ * earlier life is removed. So that no component ever sees half a configuration, nothing is handed out before the
+ * framework has started, and with it all bundles of the distribution, and the files as a whole have been found good.
+ *
+ * <pre>
+ *   event                          what happens
+ *   framework has started          files checked: all PIDs configured, or the server is refused
+ *   bundle installed, updated      its PIDs configured; what is wrong with its values is logged, and its PID withheld
+ *   bundle uninstalled             its configurations deleted
+ *   set, reload                    checked, then file, then PIDs; or refused, and nothing has changed
+ * </pre>
+ *
+ * <p>A parameter is known for as long as its bundle is installed, even if an operator has stopped it. The role of the
+ * server, primary or standby, is settled at start.
+ *
+ * <p><b>Threads.</b> Bundles come and go under the framework's locks, so its events only wake a thread that looks for
+ * what is there. {@code this} is held during a change. Readers take the last {@link Settings} and wait for nobody.
+ */
+@Component(immediate = true, service = Parameters.class)
+public final class ConfigurationFiles implements Parameters {
+    private static final Logger log = LoggerFactory.getLogger(ConfigurationFiles.class);
+
+    private static final int MAX_FILE_BYTES = 1 << 20;
+    private static final String METATYPE_FOLDER = "OSGI-INF/metatype";
+
+    private final BundleContext context;
+    private final ConfigurationAdmin admin;
+    private final Disk disk;
+    private final Shutdown shutdown;
+    private final Worker worker;
+    private final BundleListener bundles;
+    private final FrameworkListener framework;
+
+    private volatile Settings settings;
+    private boolean refused;
+
+    /** Made by the framework. */
+    @Activate
+    public ConfigurationFiles(
+            BundleContext context,
+            @Reference ConfigurationAdmin admin,
+            @Reference DataDirectory directory,
+            @Reference Shutdown shutdown)
+            throws IOException {
+        this.context = context;
+        this.admin = admin;
+        this.shutdown = shutdown;
+        disk = new FileDisk(directory.path());
+        for (String pid : configuredPids()) {
+            admin.getConfiguration(pid, "?").delete();
+        }
+        worker = new ThreadWorkers().start("configuration", this::look);
+        bundles = event -> worker.wake();
+        framework = event -> worker.wake();
+        context.addBundleListener(bundles);
+        context.addFrameworkListener(framework);
+        worker.wake();
+    }
+
+    /** Ends the thread. */
+    @Deactivate
+    public void close() {
+        context.removeBundleListener(bundles);
+        context.removeFrameworkListener(framework);
+        worker.close();
+    }
+
+    @Override
+    public List<Parameter> all() {
+        return settings().parameters();
+    }
+
+    @Override
+    public Optional<Parameter> get(String name) {
+        Settings now = settings();
+        return now.definitions().get(name).map(now::parameter);
+    }
+
+    @Override
+    public synchronized boolean set(String name, String value) throws ParameterException, IOException {
+        Settings now = settings();
+        String shown = name + " = " + value + ": ";
+        Definition definition = now.definitions()
+                .get(name)
+                .orElseThrow(() -> refused(shown + now.definitions().unknown(name)));
+        Definition.Value read;
+        try {
+            read = definition.read(value);
+        } catch (IllegalArgumentException e) {
+            throw refused(shown + e.getMessage());
+        }
+        boolean inRecoveryFile = definition.file().equals(Definition.RECOVERY_FILE);
+        if (inRecoveryFile && !now.isStandby()) {
+            throw refused(shown + "belongs in " + Definition.RECOVERY_FILE + ", and a primary has none");
+        }
+        ConfFile file =
+                inRecoveryFile ? recoveryFile().orElseThrow(ConfigurationFiles::recoveryFileGone) : serverFile();
+        if (!file.problems().isEmpty()) {
+            throw new ParameterException(file.problems());
+        }
+        ConfFile edited = file.with(definition.name(), read.text());
+        disk.writeAtomically(file.name(), ByteBuffer.wrap(edited.text().getBytes(StandardCharsets.UTF_8)));
+        apply(now.with(definition, read));
+        log.info("{} is set to {} in {}", definition.name(), read.text(), file.name());
+        return settings().parameter(definition).pendingRestart();
+    }
+
+    @Override
+    public synchronized boolean reload() throws ParameterException, IOException {
+        Settings now = settings();
+        Optional<ConfFile> recovery = Optional.empty();
+        if (now.isStandby()) {
+            recovery = Optional.of(recoveryFile().orElseThrow(ConfigurationFiles::recoveryFileGone));
+        } else if (disk.exists(Definition.RECOVERY_FILE)) {
+            log.warn("{} is ignored until the restart that makes this server a standby", Definition.RECOVERY_FILE);
+        }
+        Settings next = now.with(serverFile(), recovery);
+        if (!next.problems().isEmpty()) {
+            throw new ParameterException(next.problems());
+        }
+        next.warnings().forEach(log::warn);
+        apply(next);
+        log.info("The configuration files have been read again");
+        return next.parameters().stream().anyMatch(Parameter::pendingRestart);
+    }
+
+    private static ParameterException refused(String problem) {
+        return new ParameterException(List.of(problem));
+    }
+
+    private static ParameterException recoveryFileGone() {
+        return refused(Definition.RECOVERY_FILE + " is gone: a restart would make this standby a primary");
+    }
+
+    private Settings settings() {
+        Settings now = settings;
+        if (now == null) {
+            throw new IllegalStateException("the server is starting and has not checked its configuration yet");
+        }
+        return now;
+    }
+
+    /** Brings the settings up to what bundles there are. Does nothing where nothing has changed. */
+    private synchronized long look() {
+        if (isFrameworkActive() && !refused) {
+            if (settings == null) {
+                start();
+            } else {
+                follow();
+            }
+        }
+        return Step.UNTIL_WOKEN;
+    }
+
+    /** It is so from when all bundles have started until the first one is stopped. */
+    private boolean isFrameworkActive() {
+        return context.getBundle(Constants.SYSTEM_BUNDLE_ID).getState() == Bundle.ACTIVE;
+    }
+
+    private void start() {
+        List<String> problems;
+        try {
+            Settings first = Settings.atStart(declared(), serverFile(), recoveryFile());
+            first.warnings().forEach(log::warn);
+            problems = first.problems();
+            if (problems.isEmpty()) {
+                apply(first);
+            }
+        } catch (ParameterException e) {
+            problems = e.problems();
+        } catch (IOException e) {
+            problems = List.of("the configuration cannot be read: " + e);
+        }
+        if (!problems.isEmpty()) {
+            refused = true;
+            String reason = "the configuration is refused:\n" + String.join("\n", problems);
+            log.error(reason);
+            shutdown.shutdown(Shutdown.BAD_CONFIGURATION, reason);
+        }
+    }
+
+    private void follow() {
+        Definitions declared = declared();
+        if (!declared.equals(settings.definitions())) {
+            Settings next = settings.with(declared);
+            next.problems().stream()
+                    .filter(problem -> !settings.problems().contains(problem))
+                    .forEach(log::error);
+            apply(next);
+        }
+    }
+
+    private void apply(Settings next) {
+        settings = next;
+        Map<String, SortedMap<String, Object>> properties = next.properties();
+        try {
+            for (String pid : configuredPids()) {
+                if (!properties.containsKey(pid)) {
+                    admin.getConfiguration(pid, "?").delete();
+                }
+            }
+            for (Map.Entry<String, SortedMap<String, Object>> pid : properties.entrySet()) {
+                admin.getConfiguration(pid.getKey(), "?").updateIfDifferent(FrameworkUtil.asDictionary(pid.getValue()));
+            }
+        } catch (IOException e) {
+            // It fails only where it saves configurations itself. The values stand in the files, which count.
+            log.error("ConfigAdmin does not pass the configuration on; restart the server", e);
+        } catch (IllegalStateException e) {
+            log.debug("ConfigAdmin has gone, and who needs it goes too", e);
+        }
+    }
+
+    private List<String> configuredPids() throws IOException {
+        try {
+            Configuration[] found = admin.listConfigurations("(service.pid=" + Metatype.PID_PREFIX + "*)");
+            return found == null
+                    ? List.of()
+                    : Stream.of(found).map(Configuration::getPid).toList();
+        } catch (InvalidSyntaxException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private Definitions declared() {
+        List<Definition> declared = new ArrayList<>();
+        Stream.of(context.getBundles())
+                .sorted(Comparator.comparing(Bundle::getBundleId))
+                .forEach(bundle -> declared.addAll(declaredBy(bundle)));
+        return Definitions.of(declared);
+    }
+
+    private List<Definition> declaredBy(Bundle bundle) {
+        List<Definition> declared = new ArrayList<>();
+        long modified = bundle.getLastModified();
+        try {
+            // Unlike findEntries it leaves a bundle unresolved that nobody has started.
+            var paths = bundle.getEntryPaths(METATYPE_FOLDER);
+            for (String path : paths == null ? List.<String>of() : Collections.list(paths)) {
+                URL entry = path.endsWith(".xml") ? bundle.getEntry(path) : null;
+                if (entry != null) {
+                    try (InputStream in = entry.openStream()) {
+                        declared.addAll(Metatype.read(in));
+                    }
+                }
+            }
+        } catch (IOException | IllegalStateException e) {
+            boolean changed = bundle.getState() == Bundle.UNINSTALLED || bundle.getLastModified() != modified;
+            if (changed || !isFrameworkActive()) {
+                log.debug("Bundle {} changed while it was read; its event comes", bundle, e);
+            } else {
+                log.error("Parameters of bundle {} are ignored: {}", bundle, e.getMessage());
+            }
+        }
+        return declared;
+    }
+
+    private ConfFile serverFile() throws ParameterException, IOException {
+        return read(Definition.SERVER_FILE).orElse(new ConfFile(Definition.SERVER_FILE, ""));
+    }
+
+    private Optional<ConfFile> recoveryFile() throws ParameterException, IOException {
+        return read(Definition.RECOVERY_FILE);
+    }
+
+    private Optional<ConfFile> read(String name) throws ParameterException, IOException {
+        if (!disk.exists(name)) {
+            return Optional.empty();
+        }
+        try (DiskFile file = disk.openForReading(name)) {
+            if (file.length() > MAX_FILE_BYTES) {
+                throw refused(name + ": has " + file.length() + " bytes; expected at most " + MAX_FILE_BYTES);
+            }
+            ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(file.length()));
+            file.read(bytes, 0);
+            return Optional.of(new ConfFile(
+                    name,
+                    StandardCharsets.UTF_8.newDecoder().decode(bytes.flip()).toString()));
+        } catch (CharacterCodingException e) {
+            throw refused(name + ": is not UTF-8");
+        }
+    }
+}

@@ -1,0 +1,398 @@
+package lockstep.primary;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitQueue;
+import lockstep.commit.Commits;
+import lockstep.commit.LogCommits;
+import lockstep.commit.StandbyPolicy;
+import lockstep.io.Clock;
+import lockstep.io.Disk;
+import lockstep.io.Panic;
+import lockstep.io.Step;
+import lockstep.io.Worker;
+import lockstep.io.Workers;
+import lockstep.recovery.Checkpointer;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.ControlStore;
+import lockstep.redo.Redo;
+import lockstep.redo.RedoListener;
+import lockstep.rmgr.BackupSink;
+import lockstep.rmgr.ResourceManager;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SendingServer;
+import lockstep.send.StandbyView;
+import lockstep.send.WalSenders;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.Placement;
+import lockstep.wal.RecordGroup;
+import lockstep.wal.SegmentFiles;
+import lockstep.wal.SegmentSource;
+import lockstep.wal.Wal;
+import lockstep.wal.WalConfig;
+import lockstep.wal.WalLayout;
+import lockstep.wal.WalListener;
+import lockstep.wal.WalSource;
+import lockstep.wal.XlogInfo;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A primary: recovers its log, and from then on accepts commits and serves standbys.
+ *
+ * <pre>
+ *   state        what happens                                                             next
+ *   RECOVERING   redo from the last checkpoint to the end of the log; waits for resource  RUNNING, FAILED
+ *                managers that are not there yet
+ *   RUNNING      commits; resource managers that arrive are given what they missed        STOPPED
+ *   FAILED       the log is damaged, or the disk cannot be read: nothing is changed       STOPPED
+ * </pre>
+ *
+ * <p><b>After a crash</b> the log ends where the first invalid record is. What a torn last write may have left behind that
+ * place is wiped out, so that it can never be taken for WAL again, and a new epoch begins: a standby that has more of the
+ * old one cuts it back. The epoch is in the control file before any byte of it is sent.
+ */
+public final class Primary implements SendingServer, RedoListener, AutoCloseable {
+    private static final int REDO_BATCH = 1000;
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final String EPOCH_NOTE = "lockstep epoch ";
+    private static final Logger log = LoggerFactory.getLogger(Primary.class);
+
+    /** What a primary is doing. */
+    public enum State {
+        /** It redoes its log. */
+        RECOVERING,
+        /** It accepts commits. */
+        RUNNING,
+        /** It could not recover, and says why. */
+        FAILED,
+        /** It has been stopped. */
+        STOPPED
+    }
+
+    private final Disk disk;
+    private final Clock clock;
+    private final Workers workers;
+    private final Panic panic;
+    private final ResourceManagers managers;
+    private final Runnable stateChanged;
+    private final ControlStore control;
+    private final WalLayout layout;
+    private final SegmentFiles files;
+    private final Redo redo;
+    private final Runnable wakeStartup = this::wakeStartup;
+
+    private volatile PrimaryConfig config;
+    private volatile State state = State.RECOVERING;
+    private volatile String failure = "";
+    private volatile boolean arrivals;
+    private volatile Running running;
+    private volatile Worker startup;
+
+    /** What there is only while the server accepts commits. */
+    private record Running(
+            Wal wal,
+            StandbyPolicy policy,
+            CommitQueue queue,
+            LogCommits commits,
+            WalSenders senders,
+            Checkpointer checkpointer,
+            Worker checkpoints) {}
+
+    /**
+     * Opens the data directory, making a new system if it has none.
+     *
+     * @param stateChanged called when {@link #state} has changed, on the thread that changed it
+     */
+    public Primary(
+            PrimaryConfig config,
+            Disk disk,
+            Clock clock,
+            Workers workers,
+            Panic panic,
+            ResourceManagers managers,
+            Runnable stateChanged)
+            throws IOException {
+        this.config = config;
+        this.disk = disk;
+        this.clock = clock;
+        this.workers = workers;
+        this.panic = panic;
+        this.managers = managers;
+        this.stateChanged = stateChanged;
+        ControlFile file = ControlFile.exists(disk)
+                ? ControlFile.read(disk)
+                : NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic);
+        control = new ControlStore(disk, file);
+        layout = new WalLayout(file.segmentBytes());
+        files = new SegmentFiles(disk, layout);
+        redo = new Redo(walConfig().identity(), this::source, managers, this, file.redoLsn());
+    }
+
+    private WalConfig walConfig() {
+        ControlFile file = control.get();
+        return new WalConfig(
+                layout, file.systemId(), file.timeline(), config.bufferBytes(), config.syncMethod(), false);
+    }
+
+    private WalSource source() {
+        Running now = running;
+        return now == null
+                ? new SegmentSource(disk, layout, control.get().timeline())
+                : now.wal().source();
+    }
+
+    /** Starts the thread {@code startup}, which recovers. */
+    public void start() {
+        log.info(
+                "recovery from {}, the last checkpoint is at {}; the server was {}",
+                Lsn.text(control.get().redoLsn()),
+                Lsn.text(control.get().checkpointLsn()),
+                control.get().state() == ControlFile.State.SHUT_DOWN ? "shut down" : "interrupted");
+        managers.addListener(wakeStartup);
+        startup = workers.start("startup", this::step);
+    }
+
+    private void wakeStartup() {
+        arrivals = true;
+        Worker worker = startup;
+        if (worker != null) {
+            worker.wake();
+        }
+    }
+
+    private void become(State next) {
+        state = next;
+        stateChanged.run();
+    }
+
+    private long step() {
+        try {
+            return switch (state) {
+                case RECOVERING -> recover();
+                case RUNNING -> admit();
+                default -> Step.UNTIL_WOKEN;
+            };
+        } catch (IOException | RuntimeException e) {
+            fail("the server stopped recovering at " + Lsn.text(redo.appliedLsn()) + ": " + e.getMessage(), e);
+            return Step.UNTIL_WOKEN;
+        }
+    }
+
+    private void fail(String reason, Exception cause) {
+        failure = reason;
+        log.error("{}", reason, cause);
+        become(State.FAILED);
+    }
+
+    private long recover() throws IOException {
+        for (int i = 0; i < REDO_BATCH; i++) {
+            switch (redo.step(Long.MAX_VALUE)) {
+                case APPLIED -> {}
+                case BLOCKED -> {
+                    return Step.UNTIL_WOKEN;
+                }
+                case WAIT, END -> {
+                    endRecovery();
+                    return Step.UNTIL_WOKEN;
+                }
+            }
+        }
+        return Step.AGAIN;
+    }
+
+    private void endRecovery() throws IOException {
+        ControlFile file = control.get();
+        long endLsn = redo.appliedLsn();
+        redo.checkEnd(files.endLsn(), config.bufferBytes(), file.knownFlushedLsn());
+        boolean crashed = file.state() != ControlFile.State.SHUT_DOWN;
+        if (crashed) {
+            files.truncate(file.timeline(), endLsn, redo.bytesEndLsn());
+        }
+        control.update(old -> crashed
+                ? old.with(old.epochs().next(endLsn)).with(ControlFile.State.IN_PRODUCTION)
+                : old.with(ControlFile.State.IN_PRODUCTION));
+        log.info(
+                "the log ends at {} ({}); epoch {}",
+                Lsn.text(endLsn),
+                redo.endReason(),
+                control.get().epochs().last().number());
+        run(endLsn, crashed);
+    }
+
+    private void run(long endLsn, boolean newEpoch) throws IOException {
+        Wal wal = new Wal(walConfig(), disk, files, workers, panic, endLsn);
+        wal.startInserting(redo.lastRecordLsn());
+        WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
+        StandbyPolicy policy = new StandbyPolicy(wal::flushedLsn, senders::progress, config.synchronous());
+        CommitQueue queue = new CommitQueue(policy, clock, panic);
+        LogCommits commits = new LogCommits(wal, queue, clock, nextXid(), config.commitLevel());
+        Checkpointer checkpointer = new Checkpointer(
+                wal, commits, managers, control, () -> config.checkpoints(), senders::oldestNeededLsn, clock, panic);
+        wal.addListener(new WalListener() {
+            @Override
+            public void flushed(long lsn) {
+                queue.release();
+            }
+        });
+        wal.addListener(senders);
+        wal.start();
+        if (newEpoch) {
+            noteEpoch(wal);
+            checkpointer.checkpoint();
+        }
+        running = new Running(
+                wal, policy, queue, commits, senders, checkpointer, workers.start("checkpointer", checkpointer));
+        become(State.RUNNING);
+    }
+
+    private int nextXid() {
+        int seen = redo.lastXid();
+        int known = control.get().nextXid();
+        return seen != 0 && seen - known >= 0 ? LogCommits.xidAfter(seen) : known;
+    }
+
+    /** Leaves a note of the epoch in the log itself, in a record that PostgreSQL's own tools and servers pass over. */
+    private void noteEpoch(Wal wal) {
+        byte[] note = (EPOCH_NOTE + control.get().epochs().last().number()).getBytes(StandardCharsets.US_ASCII);
+        RecordGroup group = new RecordGroup();
+        ByteBuffer data = group.add(0, XlogInfo.RMGR, XlogInfo.NOOP, note.length);
+        data.put(note);
+        wal.insert(group, Placement.NONE);
+    }
+
+    /** Gives resource managers that have arrived what they missed, while no commit is released. */
+    private long admit() throws IOException {
+        if (!arrivals) {
+            return Step.UNTIL_WOKEN;
+        }
+        Running now = running;
+        long endLsn = now.wal().filledLsn();
+        if (now.commits().settledLsn() < endLsn) {
+            return RETRY_NANOS;
+        }
+        arrivals = false;
+        now.queue().whileHeld(workers, () -> {
+            redo.skipTo(now.commits().settledLsn());
+            redo.admit();
+        });
+        return Step.UNTIL_WOKEN;
+    }
+
+    /** Changes what can be changed while the server works; the sizes and the sync method stay until the next start. */
+    public void configure(PrimaryConfig newConfig) {
+        config = newConfig;
+        Running now = running;
+        if (now != null) {
+            now.policy().setSynchronous(newConfig.synchronous());
+            now.commits().setDefaultLevel(newConfig.commitLevel());
+            now.senders().configure(newConfig.senders());
+            now.queue().release();
+        }
+    }
+
+    /** Returns what the server is doing. */
+    public State state() {
+        return state;
+    }
+
+    /** Returns why it failed or what it waits for; empty if neither. */
+    public String reason() {
+        return state == State.RECOVERING ? redo.blockedReason().orElse("") : failure;
+    }
+
+    /** Returns up to where the log has been redone. */
+    public long redoneLsn() {
+        return redo.appliedLsn();
+    }
+
+    /** Returns the log, once the server accepts commits. */
+    public Optional<Wal> wal() {
+        return Optional.ofNullable(running).map(Running::wal);
+    }
+
+    /** Returns what commits, once the server accepts commits. */
+    public Optional<Commits> commits() {
+        return Optional.ofNullable(running).map(Running::commits);
+    }
+
+    /** Returns the queue of commits, once the server accepts commits. */
+    public Optional<CommitQueue> queue() {
+        return Optional.ofNullable(running).map(Running::queue);
+    }
+
+    /** Returns who lets standbys in, once the server accepts commits. */
+    public Optional<WalSenders> senders() {
+        return Optional.ofNullable(running).map(Running::senders);
+    }
+
+    /** Returns the connected standbys. */
+    public List<StandbyView> standbys() {
+        return senders().map(all -> all.standbys(config.synchronous())).orElse(List.of());
+    }
+
+    @Override
+    public ControlFile control() {
+        return control.get();
+    }
+
+    @Override
+    public void checkpoint() throws IOException {
+        Running now = running;
+        if (now == null) {
+            throw new IOException("the server is " + state + ": a checkpoint can be taken when it accepts commits");
+        }
+        now.checkpointer().checkpoint();
+    }
+
+    @Override
+    public void backup(BackupSink sink) throws IOException {
+        if (!managers.missing().isEmpty() || managers.all().isEmpty()) {
+            throw new IOException(
+                    "no base backup while resource managers are away: " + managers.missing() + ". Start their bundles");
+        }
+        for (ResourceManager manager : managers.all()) {
+            manager.backup(sink);
+        }
+    }
+
+    @Override
+    public void standbyProgressed() {
+        Running now = running;
+        if (now != null) {
+            now.queue().release();
+        }
+    }
+
+    /** Stops in good order: takes no more commits, checkpoints, sends standbys all there is, and closes the log. */
+    @Override
+    public void close() throws IOException {
+        if (state == State.STOPPED) {
+            return;
+        }
+        managers.removeListener(wakeStartup);
+        if (startup != null) {
+            startup.close();
+        }
+        Running now = running;
+        try {
+            if (now != null) {
+                now.commits().close();
+                now.checkpoints().close();
+                now.checkpointer().shutdownCheckpoint();
+                now.senders().close();
+                now.wal().close();
+            }
+        } finally {
+            redo.close();
+            for (ResourceManager manager : managers.all()) {
+                manager.close();
+            }
+            become(State.STOPPED);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+package lockstep.recovery;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.zip.CRC32C;
+import lockstep.io.Disk;
+import lockstep.transport.api.Lsn;
+
+/**
+ * What a server must know before it reads its WAL, kept in the file {@code control} of the data directory. It is written
+ * in one step, so that a crash leaves either the old or the new one, and ends with a CRC. The form is text, a value a
+ * line, so that people can read it.
+ *
+ * @param systemId names the log; a standby has the primary's
+ * @param segmentBytes the size of its segments
+ * @param timeline the timeline of its end
+ * @param state whether the server was stopped in good order
+ * @param checkpointLsn where the last checkpoint or restartpoint record begins
+ * @param redoLsn where redo starts: the state on disk holds all before it
+ * @param priorRedoLsn the {@code redoLsn} before that; WAL is kept from there
+ * @param nextXid the first transaction id not used before the checkpoint
+ * @param knownFlushedLsn up to where the WAL is known to have been on this disk; what is missing below it is damage
+ * @param appliableLsn on a standby, up to where the primary was known to have flushed
+ * @param epochs the epochs of the log
+ */
+public record ControlFile(
+        long systemId,
+        int segmentBytes,
+        int timeline,
+        State state,
+        long checkpointLsn,
+        long redoLsn,
+        long priorRedoLsn,
+        int nextXid,
+        long knownFlushedLsn,
+        long appliableLsn,
+        Epochs epochs) {
+    /** Its path, relative to the data directory. */
+    public static final String PATH = "control";
+
+    /** In which state a server was when it last said so. */
+    public enum State {
+        /** It works as a primary, or has crashed as one. */
+        IN_PRODUCTION,
+        /** It works as a standby, or has crashed as one. */
+        IN_RECOVERY,
+        /** It was stopped in good order: its WAL ends with what the control file says. */
+        SHUT_DOWN
+    }
+
+    private static final String CRC = "crc32c = ";
+
+    /** Returns whether the data directory has one. */
+    public static boolean exists(Disk disk) {
+        return disk.exists(PATH);
+    }
+
+    /**
+     * Reads it.
+     *
+     * @throws IOException if it cannot be read or is damaged; says what is wrong with it
+     */
+    public static ControlFile read(Disk disk) throws IOException {
+        String text = new String(disk.readAll(PATH), StandardCharsets.UTF_8);
+        int end = text.lastIndexOf(CRC);
+        if (end < 0 || !text.substring(end).equals(crcLine(text.substring(0, end)))) {
+            throw new IOException("the file " + PATH + " is damaged: its CRC does not fit its content."
+                    + " Restore the data directory from a base backup");
+        }
+        Map<String, String> values = new LinkedHashMap<>();
+        text.substring(0, end).lines().forEach(line -> {
+            int equals = line.indexOf('=');
+            if (equals > 0) {
+                values.put(
+                        line.substring(0, equals).strip(),
+                        line.substring(equals + 1).strip());
+            }
+        });
+        try {
+            return new ControlFile(
+                    Long.parseUnsignedLong(value(values, "system_identifier")),
+                    Integer.parseInt(value(values, "wal_segment_size")),
+                    Integer.parseInt(value(values, "timeline")),
+                    State.valueOf(value(values, "state").toUpperCase(Locale.ROOT)),
+                    Lsn.parse(value(values, "checkpoint_lsn")).value(),
+                    Lsn.parse(value(values, "redo_lsn")).value(),
+                    Lsn.parse(value(values, "prior_redo_lsn")).value(),
+                    Integer.parseUnsignedInt(value(values, "next_xid")),
+                    Lsn.parse(value(values, "known_flushed_lsn")).value(),
+                    Lsn.parse(value(values, "appliable_lsn")).value(),
+                    Epochs.parse(value(values, "epochs")));
+        } catch (IllegalArgumentException e) {
+            throw new IOException("the file " + PATH + " cannot be understood: " + e.getMessage(), e);
+        }
+    }
+
+    private static String value(Map<String, String> values, String name) {
+        String value = values.get(name);
+        if (value == null) {
+            throw new IllegalArgumentException("it has no " + name);
+        }
+        return value;
+    }
+
+    /** Writes it; on the disk when this returns. */
+    public void write(Disk disk) throws IOException {
+        String text = "# Written by the server; do not edit.\n"
+                + "system_identifier = " + Long.toUnsignedString(systemId) + '\n'
+                + "wal_segment_size = " + segmentBytes + '\n'
+                + "timeline = " + timeline + '\n'
+                + "state = " + state.name().toLowerCase(Locale.ROOT) + '\n'
+                + "checkpoint_lsn = " + Lsn.text(checkpointLsn) + '\n'
+                + "redo_lsn = " + Lsn.text(redoLsn) + '\n'
+                + "prior_redo_lsn = " + Lsn.text(priorRedoLsn) + '\n'
+                + "next_xid = " + Integer.toUnsignedString(nextXid) + '\n'
+                + "known_flushed_lsn = " + Lsn.text(knownFlushedLsn) + '\n'
+                + "appliable_lsn = " + Lsn.text(appliableLsn) + '\n'
+                + "epochs = " + epochs + '\n';
+        disk.writeAtomically(PATH, ByteBuffer.wrap((text + crcLine(text)).getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private static String crcLine(String text) {
+        CRC32C crc = new CRC32C();
+        crc.update(text.getBytes(StandardCharsets.UTF_8));
+        return String.format(Locale.ROOT, "%s%08X%n", CRC, crc.getValue());
+    }
+
+    /** Returns this with another state. */
+    public ControlFile with(State newState) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                timeline,
+                newState,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                knownFlushedLsn,
+                appliableLsn,
+                epochs);
+    }
+
+    /** Returns this with other epochs. */
+    public ControlFile with(Epochs newEpochs) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                timeline,
+                state,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                knownFlushedLsn,
+                appliableLsn,
+                newEpochs);
+    }
+
+    /** Returns this after a checkpoint or restartpoint. */
+    public ControlFile checkpointed(long recordLsn, long newRedoLsn, int unusedXid, long flushedLsn, long appliable) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                timeline,
+                state,
+                recordLsn,
+                newRedoLsn,
+                redoLsn,
+                unusedXid,
+                flushedLsn,
+                appliable,
+                epochs);
+    }
+}

@@ -1,0 +1,100 @@
+package lockstep.recovery;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import lockstep.transport.api.Epoch;
+import lockstep.transport.api.Lsn;
+
+/**
+ * The epochs of a log, oldest first: which life of the primary wrote which stretch of it.
+ *
+ * <p>A primary may have sent WAL that it then lost in a crash, and written other WAL at the same positions since. A
+ * standby therefore says in which epoch its last byte was written; {@link #endOf} says where that epoch ended, and what
+ * the standby holds past it was never part of this log. It was never applied either: a standby applies only what the
+ * primary has flushed.
+ */
+public record Epochs(List<Epoch> list) {
+    /** Checks that numbers and positions rise. */
+    public Epochs {
+        list = List.copyOf(list);
+        if (list.isEmpty()) {
+            throw new IllegalArgumentException("a log has at least one epoch");
+        }
+        for (int i = 1; i < list.size(); i++) {
+            Epoch before = list.get(i - 1);
+            Epoch next = list.get(i);
+            if (next.number() <= before.number() || next.startLsn() < before.startLsn()) {
+                throw new IllegalArgumentException("epoch " + next + " does not follow " + before);
+            }
+        }
+    }
+
+    /** Returns the epochs of a new log. */
+    public static Epochs first(long startLsn) {
+        return new Epochs(List.of(new Epoch(1, startLsn)));
+    }
+
+    /**
+     * Reads the form that {@link #toString} writes.
+     *
+     * @throws IllegalArgumentException if it is not that
+     */
+    public static Epochs parse(String text) {
+        List<Epoch> epochs = new ArrayList<>();
+        for (String part : text.split(",", -1)) {
+            int at = part.indexOf('@');
+            if (at < 0) {
+                throw new IllegalArgumentException("\"" + part.strip() + "\" is no epoch: expected NUMBER@LSN");
+            }
+            epochs.add(new Epoch(
+                    Integer.parseInt(part.substring(0, at).strip()),
+                    Lsn.parse(part.substring(at + 1).strip()).value()));
+        }
+        return new Epochs(epochs);
+    }
+
+    /** Returns the present epoch. */
+    public Epoch last() {
+        return list.get(list.size() - 1);
+    }
+
+    /** Returns these and one more, which begins at {@code startLsn}. */
+    public Epochs next(long startLsn) {
+        List<Epoch> more = new ArrayList<>(list);
+        more.add(new Epoch(last().number() + 1, startLsn));
+        return new Epochs(more);
+    }
+
+    /** Returns whether these are the earlier ones and perhaps more: a log's epochs only ever grow. */
+    public boolean continues(Epochs earlier) {
+        return list.size() >= earlier.list.size()
+                && list.subList(0, earlier.list.size()).equals(earlier.list);
+    }
+
+    /** Returns whether there is such an epoch. */
+    public boolean contains(int number) {
+        return list.stream().anyMatch(epoch -> epoch.number() == number);
+    }
+
+    /**
+     * Returns where an epoch ended.
+     *
+     * @param endLsn where the log ends now, for the present epoch
+     */
+    public long endOf(int number, long endLsn) {
+        for (Epoch epoch : list) {
+            if (epoch.number() > number) {
+                return epoch.startLsn();
+            }
+        }
+        return endLsn;
+    }
+
+    @Override
+    public String toString() {
+        return list.stream()
+                .map(epoch -> epoch.number() + "@" + Lsn.text(epoch.startLsn()))
+                .collect(Collectors.joining(", "));
+    }
+}

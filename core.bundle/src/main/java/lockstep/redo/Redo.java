@@ -1,0 +1,303 @@
+package lockstep.redo;
+
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import lockstep.rmgr.ResourceManager;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.CheckpointRecord;
+import lockstep.wal.CommitRecord;
+import lockstep.wal.ReadResult;
+import lockstep.wal.WalEnd;
+import lockstep.wal.WalIdentity;
+import lockstep.wal.WalReader;
+import lockstep.wal.WalRecord;
+import lockstep.wal.WalSource;
+import lockstep.wal.XlogInfo;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Redoes the log: reads one record after the other and hands it to the resource manager it belongs to. Crash recovery on
+ * a primary and continuous redo on a standby are the same walk; they differ in how far they may go.
+ *
+ * <p><b>Who gets what.</b> A record with a custom id goes to its resource manager. A commit record goes to all, because
+ * only they know whether the transaction has changes of theirs. Checkpoint records go to the listener. PostgreSQL's other
+ * records are not redone here: their pages belong to PostgreSQL.
+ *
+ * <p><b>Everybody has a position of their own.</b> The state of a resource manager on disk may be ahead of where redo
+ * starts, since it was brought there at a moment of its own; what it already has is not given to it again. It may also be
+ * behind, when its bundle arrives while redo has long gone on: before it takes part, it is given alone what it missed.
+ *
+ * <pre>
+ *   the next record                                what happens
+ *   is whole and somebody serves it                APPLIED
+ *   has an id that nobody serves                   BLOCKED: redo stays before it until that bundle arrives
+ *   is not whole yet, or beyond the limit          WAIT
+ *   is not valid                                   END: the end of the log, or damage; the caller knows which
+ * </pre>
+ *
+ * <p>For one thread at a time; the positions may be read from any.
+ */
+public final class Redo implements AutoCloseable {
+    /** What became of a {@link #step}. */
+    public enum Outcome {
+        /** A record was redone. */
+        APPLIED,
+        /** The next record is not there yet. */
+        WAIT,
+        /** Nobody serves the next record. */
+        BLOCKED,
+        /** There is no valid record. */
+        END
+    }
+
+    private static final Logger log = LoggerFactory.getLogger(Redo.class);
+
+    private final WalIdentity identity;
+    private final Supplier<WalSource> sources;
+    private final ResourceManagers managers;
+    private final RedoListener listener;
+    private final long startLsn;
+    private final WalSource source;
+    private final WalReader reader;
+    private final WalRecord record = new WalRecord();
+
+    /** Those that take part, with the position up to which each has all of the log. */
+    private final Map<ResourceManager, Long> positions = new HashMap<>();
+
+    private volatile long appliedLsn;
+    private volatile long lastRecordLsn;
+    private volatile int lastXid;
+    private volatile String blockedReason;
+
+    /**
+     * Starts before {@code startLsn}, where a record begins, or where a segment begins that a record may reach into.
+     *
+     * @param sources how the log is read
+     */
+    public Redo(
+            WalIdentity identity,
+            Supplier<WalSource> sources,
+            ResourceManagers managers,
+            RedoListener listener,
+            long startLsn) {
+        this.identity = identity;
+        this.sources = sources;
+        this.managers = managers;
+        this.listener = listener;
+        this.startLsn = startLsn;
+        source = sources.get();
+        reader = reader(source, startLsn);
+        appliedLsn = startLsn;
+    }
+
+    private WalReader reader(WalSource from, long lsn) {
+        WalReader made = new WalReader(from, identity);
+        made.seek(lsn, WalReader.UNKNOWN);
+        return made;
+    }
+
+    /**
+     * Redoes the next record, if it ends at or before {@code limitLsn}.
+     *
+     * @throws IOException if the log cannot be read or a resource manager fails; redo stays where it was
+     */
+    public Outcome step(long limitLsn) throws IOException {
+        admit();
+        return switch (reader.next(record, limitLsn)) {
+            case RECORD -> apply();
+            case WAIT -> Outcome.WAIT;
+            case INVALID -> Outcome.END;
+        };
+    }
+
+    private Outcome apply() throws IOException {
+        boolean dispatched = false;
+        try {
+            dispatched = dispatch(record, null);
+        } finally {
+            if (!dispatched) {
+                reader.seek(record.lsn(), record.prevLsn());
+            }
+        }
+        if (!dispatched) {
+            return Outcome.BLOCKED;
+        }
+        if (record.xid() != 0 && (lastXid == 0 || record.xid() - lastXid > 0)) {
+            lastXid = record.xid();
+        }
+        lastRecordLsn = record.lsn();
+        appliedLsn = reader.endLsn();
+        return Outcome.APPLIED;
+    }
+
+    /**
+     * Hands a record on.
+     *
+     * @param only who alone gets it; null for all
+     * @return whether there is somebody who serves it
+     */
+    private boolean dispatch(WalRecord next, ResourceManager only) throws IOException {
+        if (next.rmgr() >= ResourceManager.FIRST_CUSTOM_ID) {
+            Optional<ResourceManager> owner = managers.get(next.rmgr());
+            if (owner.isEmpty() || !positions.containsKey(owner.get())) {
+                block("redo waits before the record at " + Lsn.text(next.lsn()) + ": nobody serves resource manager "
+                        + next.rmgr() + ". Install and start the bundle that does");
+                return false;
+            }
+            if (takes(owner.get(), only, next)) {
+                owner.get().redo(next);
+            }
+        } else if (CommitRecord.isCommit(next)) {
+            for (ResourceManager manager : positions.keySet()) {
+                if (takes(manager, only, next)) {
+                    manager.commit(next.xid(), next.endLsn());
+                }
+            }
+        } else if (only == null && isCheckpoint(next)) {
+            listener.checkpoint(next.lsn(), CheckpointRecord.decode(next.data()));
+        }
+        blockedReason = null;
+        return true;
+    }
+
+    private boolean takes(ResourceManager manager, ResourceManager only, WalRecord next) {
+        return (only == null || manager == only) && next.endLsn() > positions.get(manager);
+    }
+
+    private static boolean isCheckpoint(WalRecord next) {
+        return next.rmgr() == XlogInfo.RMGR
+                && (next.info() == XlogInfo.CHECKPOINT_ONLINE || next.info() == XlogInfo.CHECKPOINT_SHUTDOWN);
+    }
+
+    private void block(String reason) {
+        if (!reason.equals(blockedReason)) {
+            blockedReason = reason;
+            log.warn("{}", reason);
+        }
+    }
+
+    /** Lets those take part who have arrived, and forgets those who have left. */
+    public void admit() throws IOException {
+        for (Iterator<ResourceManager> taking = positions.keySet().iterator(); taking.hasNext(); ) {
+            ResourceManager manager = taking.next();
+            if (managers.get(manager.id()).filter(present -> present == manager).isEmpty()) {
+                taking.remove();
+            }
+        }
+        for (ResourceManager manager : managers.all()) {
+            if (!positions.containsKey(manager)) {
+                admit(manager);
+            }
+        }
+    }
+
+    private void admit(ResourceManager manager) throws IOException {
+        long held = manager.open();
+        positions.put(manager, held);
+        boolean whole = false;
+        try {
+            catchUp(manager, held);
+            whole = true;
+        } finally {
+            if (!whole) {
+                positions.remove(manager);
+                manager.close();
+            }
+        }
+        managers.setCaughtUp(manager);
+    }
+
+    private void catchUp(ResourceManager manager, long held) throws IOException {
+        long from = held == 0 ? startLsn : Math.max(startLsn, identity.layout().recordStart(held));
+        if (from >= appliedLsn) {
+            return;
+        }
+        log.info(
+                "resource manager {} is given what it missed, from {} to {}",
+                manager.name(),
+                Lsn.text(from),
+                Lsn.text(appliedLsn));
+        WalRecord missed = new WalRecord();
+        try (WalSource missedSource = sources.get()) {
+            WalReader behind = reader(missedSource, from);
+            while (behind.endLsn() < appliedLsn && behind.next(missed, appliedLsn) == ReadResult.RECORD) {
+                if (missed.rmgr() < ResourceManager.FIRST_CUSTOM_ID || missed.rmgr() == manager.id()) {
+                    dispatch(missed, manager);
+                }
+            }
+            if (behind.endLsn() < appliedLsn) {
+                throw new IOException("the WAL that resource manager " + manager.name() + " missed, from "
+                        + Lsn.text(from) + ", cannot be read at " + Lsn.text(behind.endLsn()) + ": "
+                        + behind.reason());
+            }
+        }
+    }
+
+    /**
+     * Forgets the part of a record that was read and not redone, because the log has been cut back to before it and other WAL will
+     * come there.
+     */
+    public void forget() {
+        reader.seek(reader.endLsn(), reader.lastRecordLsn());
+    }
+
+    /** Moves on without redoing: the log up to {@code lsn} has been applied by other means, as a primary does. */
+    public void skipTo(long lsn) {
+        appliedLsn = lsn;
+    }
+
+    /** Returns up to where the log has been redone. */
+    public long appliedLsn() {
+        return appliedLsn;
+    }
+
+    /** Returns where the bytes of the last record that was redone end; see {@link WalReader#bytesEndLsn}. */
+    public long bytesEndLsn() {
+        return reader.bytesEndLsn();
+    }
+
+    /** Returns where the last record that was redone begins; 0 if there was none. */
+    public long lastRecordLsn() {
+        return lastRecordLsn;
+    }
+
+    /** Returns the newest transaction id of all records, as ids wrap around; 0 if none had one. */
+    public int lastXid() {
+        return lastXid;
+    }
+
+    /** Returns what redo waits for when it is blocked. */
+    public Optional<String> blockedReason() {
+        return Optional.ofNullable(blockedReason);
+    }
+
+    /** Returns why there is no valid record, after {@link Outcome#END}. */
+    public String endReason() {
+        return reader.reason();
+    }
+
+    /**
+     * Judges whether the place where redo came to an {@link Outcome#END} is the end of the log; returns if it is.
+     *
+     * @param filesEndLsn the end of the newest segment file there is
+     * @param maxTornBytes the most that can have been written and not flushed
+     * @param knownFlushedLsn what is before it is known to have been on the disk
+     * @throws lockstep.wal.WalCorruptionException if it is damage; names the segment and the position
+     */
+    public void checkEnd(long filesEndLsn, long maxTornBytes, long knownFlushedLsn) throws IOException {
+        try (WalSource behind = sources.get()) {
+            new WalEnd(behind, identity).check(reader, filesEndLsn, maxTornBytes, knownFlushedLsn);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        source.close();
+    }
+}

@@ -1,0 +1,36 @@
+package lockstep.send;
+
+/**
+ * A connected standby as an operator sees it: the columns of {@code pg_stat_replication} that have a meaning here.
+ *
+ * @param id numbers the sessions since the server started
+ * @param backendStartMicros when it connected, in {@link lockstep.io.Clock#micros}
+ * @param writeLagMicros time from the local flush of some WAL to hearing that the standby has written it; -1 when there
+ *     was nothing to measure
+ * @param flushLagMicros the same for the standby's flush
+ * @param replayLagMicros the same for its redo
+ * @param syncPriority 1 if it counts for commits, 0 if not
+ * @param syncState {@code sync} if it counts for commits, {@code potential} if it will once it streams, {@code async} if
+ *     commits ask no standby
+ * @param replyMicros when it last said something, in {@link lockstep.io.Clock#micros}
+ * @param feed whether it is fed {@code live} from the WAL writer or reads {@code behind} it
+ * @param reason why it cannot acknowledge, as it says; empty if it can
+ */
+public record StandbyView(
+        long id,
+        String applicationName,
+        String clientAddr,
+        long backendStartMicros,
+        SenderState state,
+        long sentLsn,
+        long writeLsn,
+        long flushLsn,
+        long replayLsn,
+        long writeLagMicros,
+        long flushLagMicros,
+        long replayLagMicros,
+        int syncPriority,
+        String syncState,
+        long replyMicros,
+        String feed,
+        String reason) {}

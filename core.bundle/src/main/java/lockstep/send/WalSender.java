@@ -1,0 +1,541 @@
+package lockstep.send;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
+import lockstep.commit.StandbyProgress;
+import lockstep.io.Clock;
+import lockstep.io.Step;
+import lockstep.io.Worker;
+import lockstep.io.Workers;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.Epochs;
+import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message;
+import lockstep.transport.api.Message.BaseBackupRequest;
+import lockstep.transport.api.Message.Keepalive;
+import lockstep.transport.api.Message.Reason;
+import lockstep.transport.api.Message.Refusal;
+import lockstep.transport.api.Message.RefusalCode;
+import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.StandbyReason;
+import lockstep.transport.api.Message.StandbyStatus;
+import lockstep.transport.api.Message.StartReplication;
+import lockstep.transport.api.Message.WalData;
+import lockstep.transport.api.Session;
+import lockstep.transport.api.SessionHandler;
+import lockstep.wal.Wal;
+import lockstep.wal.WalSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One session with a standby.
+ *
+ * <pre>
+ *   state      event                                next
+ *   STARTUP    BaseBackupRequest                    BACKUP
+ *   STARTUP    StartReplication, acceptable         CATCHUP
+ *   STARTUP    StartReplication, not acceptable     STOPPING, after a Refusal
+ *   BACKUP     all files sent                       STARTUP: the same session asks for the WAL next
+ *   CATCHUP    everything flushed has been sent     STREAMING
+ *   any        session closed, timeout, shutdown    STOPPING
+ * </pre>
+ *
+ * <p>A sender that streams may fall behind again for a while, when its peer takes no more: it then reads behind the writer
+ * until it has caught up. Its state stays STREAMING, as in PostgreSQL: what it acknowledged still counts.
+ *
+ * <p><b>Threads.</b> Three use a sender: the WAL writer's ({@link #filled}, {@link #flushed}), the session's (messages of
+ * the standby) and its own worker's ({@link #step}: catch-up, timers). {@code this} guards sending and {@code sentLsn};
+ * it is taken after the senders' range lock, never before it.
+ */
+final class WalSender implements SessionHandler, StandbyProgress {
+    /** The most WAL in a message. */
+    static final int MAX_WAL_BYTES = 1 << 20;
+
+    private static final int CATCH_UP_BYTES = 256 << 10;
+    private static final long BACK_PRESSURE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long FINISH_WAIT_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final Logger log = LoggerFactory.getLogger(WalSender.class);
+
+    private final long id;
+    private final Session session;
+    private final Wal wal;
+    private final SendingServer server;
+    private final WalSenders senders;
+    private final Workers workers;
+    private final Clock clock;
+    private final long startedMicros;
+    private final Lag writeLag = new Lag();
+    private final Lag flushLag = new Lag();
+    private final Lag replayLag = new Lag();
+
+    private volatile String name = "";
+    private volatile SenderState state = SenderState.STARTUP;
+    private volatile boolean live;
+    private volatile long sentLsn;
+    private volatile long writtenLsn;
+    private volatile long flushedLsn;
+    private volatile long appliedLsn;
+    private volatile long heldLsn = Long.MAX_VALUE;
+    private volatile long heardNanos;
+    private volatile long heardMicros;
+    private volatile boolean replyAsked;
+    private volatile long askedNanos;
+    private volatile String reason = "";
+    private volatile boolean backupRequested;
+    private volatile Worker worker;
+    private ByteBuffer chunk;
+    private WalSource source;
+
+    WalSender(
+            long id, Session session, Wal wal, SendingServer server, WalSenders senders, Workers workers, Clock clock) {
+        this.id = id;
+        this.session = session;
+        this.wal = wal;
+        this.server = server;
+        this.senders = senders;
+        this.workers = workers;
+        this.clock = clock;
+        startedMicros = clock.micros();
+        heardNanos = clock.nanos();
+    }
+
+    void start() {
+        worker = workers.start("wal-sender-" + id, this::step);
+    }
+
+    private void become(SenderState next, String why) {
+        if (state == next || state == SenderState.STOPPING) {
+            return;
+        }
+        log.info("standby {} at {}: {} -> {}: {}", label(), session.peer().address(), state, next, why);
+        state = next;
+        server.standbyProgressed();
+    }
+
+    private String label() {
+        return name.isEmpty() ? "(session " + id + ")" : name;
+    }
+
+    // What the standby says: the session's thread.
+
+    @Override
+    public void received(Session from, Message message) {
+        heardNanos = clock.nanos();
+        heardMicros = clock.micros();
+        replyAsked = false;
+        if (state == SenderState.STOPPING) {
+            return;
+        }
+        if (message instanceof StandbyStatus status) {
+            progressed(status);
+        } else if (message instanceof StandbyReason standbyReason) {
+            explained(standbyReason);
+        } else if (message instanceof StartReplication start && state == SenderState.STARTUP) {
+            startReplication(start);
+        } else if (message instanceof BaseBackupRequest request && state == SenderState.STARTUP) {
+            if (takeName(request.standbyName())) {
+                become(SenderState.BACKUP, "it asks for a base backup");
+                backupRequested = true;
+                worker.wake();
+            }
+        } else {
+            refuse(new Refusal(
+                    RefusalCode.PROTOCOL,
+                    message.getClass().getSimpleName() + " has no place in state " + state + " of this session"));
+        }
+    }
+
+    private void progressed(StandbyStatus status) {
+        long now = clock.nanos();
+        writtenLsn = Math.min(status.writtenLsn(), sentLsn);
+        flushedLsn = Math.min(status.flushedLsn(), sentLsn);
+        appliedLsn = Math.min(status.appliedLsn(), sentLsn);
+        writeLag.acknowledged(writtenLsn, now);
+        flushLag.acknowledged(flushedLsn, now);
+        replayLag.acknowledged(appliedLsn, now);
+        if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
+            heldLsn = flushedLsn == 0 ? heldLsn : Math.min(flushedLsn, sentLsn);
+        }
+        server.standbyProgressed();
+        if (status.replyRequested()) {
+            keepalive(false);
+        }
+    }
+
+    private void explained(StandbyReason said) {
+        if (said.reason() == Reason.RECOVERED) {
+            log.info("standby {} is well again: {}", label(), said.detail());
+            reason = "";
+        } else {
+            log.warn("standby {} says {} at {}: {}", label(), said.reason(), Lsn.text(said.lsn()), said.detail());
+            reason = said.reason() + ": " + said.detail();
+        }
+        if (said.reason() == Reason.LEAVING) {
+            become(SenderState.STOPPING, "it leaves: " + said.detail());
+        }
+    }
+
+    /**
+     * Returns whether the standby is still there, as far as is known, and asks it. A standby that comes back after its link was
+     * cut finds its own old session in the way; if that has not answered when it tries again, it is given up.
+     */
+    boolean isThere() {
+        if (state != SenderState.CATCHUP && state != SenderState.STREAMING) {
+            return state != SenderState.STOPPING;
+        }
+        long now = clock.nanos();
+        if (askedNanos == 0 || heardNanos - askedNanos > 0) {
+            askedNanos = now;
+            keepalive(true);
+        } else if (now - askedNanos > ANSWER_NANOS) {
+            say(
+                    new Refusal(RefusalCode.NAME_IN_USE, "another session has taken the name \"" + name + '"'),
+                    "it does not answer, and its standby has come back");
+            return false;
+        }
+        return true;
+    }
+
+    private boolean takeName(String asked) {
+        if (senders.isNameTaken(asked, this)) {
+            refuse(new Refusal(
+                    RefusalCode.NAME_IN_USE,
+                    "a standby named \"" + asked + "\" is connected; give this one another application_name"));
+            return false;
+        }
+        name = asked;
+        return true;
+    }
+
+    private void startReplication(StartReplication start) {
+        ControlFile control = server.control();
+        Epochs epochs = control.epochs();
+        long endLsn = wal.filledLsn();
+        String standby = "standby \"" + start.standbyName() + "\"";
+        if (start.systemId() != control.systemId()) {
+            refuse(new Refusal(
+                    RefusalCode.SYSTEM_MISMATCH,
+                    standby + " belongs to system " + Long.toUnsignedString(start.systemId()) + ", this server to "
+                            + Long.toUnsignedString(control.systemId())
+                            + ". Give the standby an empty data directory, or the address of its own primary"));
+        } else if (start.timeline() != control.timeline()) {
+            refuse(new Refusal(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    standby + " is on timeline " + start.timeline() + " at " + Lsn.text(start.startLsn())
+                            + ", this server on timeline " + control.timeline() + " at " + Lsn.text(endLsn)));
+        } else if (!epochs.contains(start.epoch())) {
+            refuse(new Refusal(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    standby + " has WAL of epoch " + start.epoch() + ", which is not one of this server's: " + epochs));
+        } else {
+            start(start, control, Math.min(start.startLsn(), epochs.endOf(start.epoch(), Long.MAX_VALUE)), endLsn);
+        }
+    }
+
+    private void start(StartReplication start, ControlFile control, long startLsn, long endLsn) {
+        if (startLsn > endLsn) {
+            refuse(new Refusal(
+                    RefusalCode.START_AHEAD,
+                    "standby \"" + start.standbyName() + "\" has WAL up to " + Lsn.text(startLsn)
+                            + ", this server only up to " + Lsn.text(endLsn) + " in the same epoch "
+                            + start.epoch() + ": one of the two is a copy that went its own way"));
+        } else if (startLsn < wal.files().oldestLsn(control.timeline(), endLsn)) {
+            refuse(new Refusal(
+                    RefusalCode.WAL_REMOVED,
+                    "standby \"" + start.standbyName() + "\" needs WAL from " + Lsn.text(startLsn)
+                            + ", this server has it from "
+                            + Lsn.text(wal.files().oldestLsn(control.timeline(), endLsn))
+                            + ". Empty the standby's data directory, so that it takes a base backup"));
+        } else if (takeName(start.standbyName())) {
+            synchronized (this) {
+                sentLsn = startLsn;
+                heldLsn = startLsn;
+                session.send(new ReplicationStarted(
+                        control.systemId(),
+                        control.timeline(),
+                        control.segmentBytes(),
+                        startLsn,
+                        wal.flushedLsn(),
+                        control.epochs().list()));
+            }
+            become(
+                    SenderState.CATCHUP,
+                    "from " + Lsn.text(startLsn)
+                            + (startLsn < start.startLsn()
+                                    ? ", cut back from " + Lsn.text(start.startLsn()) + ": the rest of epoch "
+                                            + start.epoch() + " was lost in a crash of the primary"
+                                    : ""));
+            worker.wake();
+        }
+    }
+
+    void refuse(Refusal refusal) {
+        log.warn("standby at {} refused: {}", session.peer().address(), refusal.text());
+        say(refusal, "refused: " + refusal.text());
+    }
+
+    private void say(Refusal refusal, String cause) {
+        synchronized (this) {
+            session.send(refusal);
+        }
+        become(SenderState.STOPPING, cause);
+        session.close(cause);
+    }
+
+    @Override
+    public void writable() {
+        Worker own = worker;
+        if (own != null) {
+            own.wake();
+        }
+    }
+
+    @Override
+    public void closed(String cause) {
+        become(SenderState.STOPPING, "the session has ended: " + cause);
+        senders.left(this);
+        if (worker != null) {
+            worker.wake();
+        }
+    }
+
+    // What the WAL writer hands over: the writer's thread.
+
+    /** Takes a range that is about to be written, under the senders' range lock. */
+    void filled(long fromLsn, long toLsn) {
+        if (!live) {
+            return;
+        }
+        synchronized (this) {
+            if (!live || sentLsn != fromLsn) {
+                return;
+            }
+            if (!session.isWritable()) {
+                live = false;
+            } else {
+                long endLsn = wal.filledLsn();
+                while (sentLsn < toLsn) {
+                    ByteBuffer bytes = wal.view(sentLsn, Math.min(toLsn, sentLsn + MAX_WAL_BYTES));
+                    send(bytes, endLsn);
+                }
+                return;
+            }
+        }
+        worker.wake();
+    }
+
+    /** Tells the standby how far it may apply, unless the next range is about to do so. */
+    void flushed(long lsn) {
+        long now = clock.nanos();
+        writeLag.flushed(lsn, now);
+        flushLag.flushed(lsn, now);
+        replayLag.flushed(lsn, now);
+        if (!live) {
+            worker.wake();
+        } else if (wal.filledLsn() == lsn) {
+            keepalive(false);
+        }
+    }
+
+    private void send(ByteBuffer bytes, long endLsn) {
+        long from = sentLsn;
+        int length = bytes.remaining();
+        session.send(new WalData(from, endLsn, wal.flushedLsn(), clock.micros(), bytes));
+        sentLsn = from + length;
+    }
+
+    private void keepalive(boolean replyRequested) {
+        synchronized (this) {
+            session.send(new Keepalive(wal.filledLsn(), wal.flushedLsn(), clock.micros(), replyRequested));
+        }
+    }
+
+    // Catch-up, backups and timers: the sender's own worker.
+
+    private long step() throws IOException {
+        if (state == SenderState.STOPPING) {
+            end();
+            return Step.UNTIL_WOKEN;
+        }
+        try {
+            if (backupRequested) {
+                backupRequested = false;
+                backup();
+            }
+            if (!live && (state == SenderState.CATCHUP || state == SenderState.STREAMING)) {
+                catchUp();
+            }
+            return untilTimer();
+        } catch (IOException | RuntimeException e) {
+            log.error("sending to standby {} failed", label(), e);
+            session.close("the primary could not go on: " + e.getMessage());
+            return Step.UNTIL_WOKEN;
+        }
+    }
+
+    private void catchUp() throws IOException {
+        while (session.isWritable() && state != SenderState.STOPPING) {
+            long limit = wal.flushedLsn();
+            if (sentLsn < limit) {
+                if (!sendFromLog(limit)) {
+                    return;
+                }
+                continue;
+            }
+            if (session.peer().flushedWalOnly()) {
+                become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
+                return;
+            }
+            senders.betweenRanges(this::goLive);
+            if (live) {
+                become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
+                return;
+            }
+        }
+    }
+
+    private void goLive(long handedOutLsn) throws IOException {
+        synchronized (this) {
+            while (sentLsn < handedOutLsn) {
+                if (!sendFromLog(handedOutLsn)) {
+                    return;
+                }
+            }
+            live = true;
+            // A flush that ended just before was told to nobody: the writer saw a sender that is behind.
+            keepalive(false);
+        }
+    }
+
+    /** Sends the next piece below {@code limit}; returns whether there was one. */
+    private boolean sendFromLog(long limit) throws IOException {
+        if (source == null) {
+            source = wal.source();
+            chunk = ByteBuffer.allocateDirect(CATCH_UP_BYTES);
+        }
+        chunk.clear().limit((int) Math.min(CATCH_UP_BYTES, limit - sentLsn));
+        if (source.read(sentLsn, chunk) == 0) {
+            refuse(new Refusal(
+                    RefusalCode.WAL_REMOVED,
+                    "the WAL at " + Lsn.text(sentLsn) + " is no longer there. Empty the standby's data directory, so"
+                            + " that it takes a base backup"));
+            return false;
+        }
+        synchronized (this) {
+            send(chunk.flip(), wal.filledLsn());
+        }
+        return true;
+    }
+
+    private void backup() throws IOException {
+        server.checkpoint();
+        ControlFile control = server.control();
+        heldLsn = control.redoLsn();
+        new BackupSender(session, this, workers).send(control, server, wal);
+        heardNanos = clock.nanos();
+        become(SenderState.STARTUP, "the base backup is complete");
+    }
+
+    /** Watches over the standby's silence; returns when to look again. */
+    private long untilTimer() {
+        long timeout = TimeUnit.MILLISECONDS.toNanos(senders.config().timeoutMs());
+        if (timeout == 0 || state == SenderState.BACKUP) {
+            return BACK_PRESSURE_NANOS;
+        }
+        long silent = clock.nanos() - heardNanos;
+        if (silent >= timeout) {
+            session.close("nothing heard from the standby for " + TimeUnit.NANOSECONDS.toMillis(silent)
+                    + " ms (wal_sender_timeout)");
+            return Step.UNTIL_WOKEN;
+        }
+        if (silent >= timeout / 2) {
+            if (!replyAsked && state != SenderState.STARTUP) {
+                replyAsked = true;
+                keepalive(true);
+            }
+            return timeout - silent;
+        }
+        return timeout / 2 - silent;
+    }
+
+    private void end() throws IOException {
+        worker.close();
+        if (source != null) {
+            source.close();
+            source = null;
+        }
+    }
+
+    /** Sends what is left, as the server stops, and closes the session. */
+    void finish() {
+        long deadline = clock.nanos() + FINISH_WAIT_NANOS;
+        long endLsn = wal.flushedLsn();
+        while (state == SenderState.STREAMING && flushedLsn < endLsn && clock.nanos() < deadline) {
+            workers.pause(TimeUnit.MILLISECONDS.toNanos(1));
+        }
+        String why = "the primary is shutting down";
+        say(new Refusal(RefusalCode.SHUTTING_DOWN, why), why);
+    }
+
+    // What others want to know.
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public boolean isStreaming() {
+        return state == SenderState.STREAMING;
+    }
+
+    @Override
+    public long writtenLsn() {
+        return writtenLsn;
+    }
+
+    @Override
+    public long flushedLsn() {
+        return flushedLsn;
+    }
+
+    @Override
+    public long appliedLsn() {
+        return appliedLsn;
+    }
+
+    /** Returns the first position this standby still needs; {@link Long#MAX_VALUE} if it needs none. */
+    long neededLsn() {
+        return heldLsn;
+    }
+
+    boolean hasEnded() {
+        return state == SenderState.STOPPING;
+    }
+
+    StandbyView view(boolean synchronous) {
+        long now = clock.nanos();
+        boolean counts = synchronous && isStreaming();
+        return new StandbyView(
+                id,
+                name,
+                session.peer().address(),
+                startedMicros,
+                state,
+                sentLsn,
+                writtenLsn,
+                flushedLsn,
+                appliedLsn,
+                writeLag.micros(now),
+                flushLag.micros(now),
+                replayLag.micros(now),
+                counts ? 1 : 0,
+                counts ? "sync" : synchronous ? "potential" : "async",
+                heardMicros,
+                live ? "live" : "behind",
+                reason);
+    }
+}

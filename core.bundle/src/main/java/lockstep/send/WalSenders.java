@@ -1,0 +1,157 @@
+package lockstep.send;
+
+import java.io.IOException;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
+import lockstep.commit.StandbyProgress;
+import lockstep.io.Clock;
+import lockstep.io.Workers;
+import lockstep.transport.api.Acceptor;
+import lockstep.transport.api.Message.Refusal;
+import lockstep.transport.api.Message.RefusalCode;
+import lockstep.transport.api.Session;
+import lockstep.transport.api.SessionHandler;
+import lockstep.wal.Wal;
+import lockstep.wal.WalListener;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All sessions with standbys: lets them in, and passes on what the WAL writer is about to write.
+ *
+ * <p><b>Live or behind.</b> A sender that has caught up is <i>live</i>: the WAL writer's own thread hands it each range
+ * before the range is written, so that transmit and local flush overlap. One that is behind, or whose peer takes no more
+ * at the moment, reads what is flushed on a thread of its own, from the WAL buffers or the files, and costs the writer and
+ * the others nothing.
+ *
+ * <p><b>Changing over without a gap.</b> A sender becomes live between two ranges: under {@link #rangeLock}, which the
+ * writer holds while it hands a range out, it sends what is still missing up to the end of the last range, and from then on
+ * gets every range. What it sends under the lock is at most one range, and is in the buffers, since it is not flushed yet
+ * or just has been.
+ */
+public final class WalSenders implements Acceptor, WalListener, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(WalSenders.class);
+
+    private final Wal wal;
+    private final SendingServer server;
+    private final Workers workers;
+    private final Clock clock;
+    private final List<WalSender> senders = new CopyOnWriteArrayList<>();
+    private final AtomicLong sessions = new AtomicLong();
+    private final Object rangeLock = new Object();
+
+    /** The end of the last range that was handed out; guarded by {@link #rangeLock}. */
+    private long handedOutLsn;
+
+    private volatile SenderConfig config;
+    private volatile boolean open = true;
+
+    /** Begins without sessions. */
+    public WalSenders(Wal wal, SendingServer server, SenderConfig config, Workers workers, Clock clock) {
+        this.wal = wal;
+        this.server = server;
+        this.config = config;
+        this.workers = workers;
+        this.clock = clock;
+        handedOutLsn = wal.filledLsn();
+    }
+
+    /** Changes how standbys are served, from now on. */
+    public void configure(SenderConfig newConfig) {
+        config = newConfig;
+    }
+
+    SenderConfig config() {
+        return config;
+    }
+
+    @Override
+    public SessionHandler accept(Session session) {
+        WalSender sender = new WalSender(sessions.incrementAndGet(), session, wal, server, this, workers, clock);
+        if (senders.size() >= config.maxSenders()) {
+            sender.refuse(new Refusal(
+                    RefusalCode.TOO_MANY_STANDBYS,
+                    "the server serves " + senders.size() + " standbys and takes no more (max_wal_senders = "
+                            + config.maxSenders() + ")"));
+        } else {
+            sender.start();
+            senders.add(sender);
+            // After it was added: whoever closes either finds it there, or it finds the door closed.
+            if (!open) {
+                sender.refuse(new Refusal(RefusalCode.SHUTTING_DOWN, "the server is shutting down"));
+            }
+        }
+        return sender;
+    }
+
+    /** Returns whether another session has that standby name, and its standby is still there. */
+    boolean isNameTaken(String name, WalSender by) {
+        return senders.stream().anyMatch(other -> other != by && other.name().equals(name) && other.isThere());
+    }
+
+    void left(WalSender sender) {
+        if (senders.remove(sender)) {
+            server.standbyProgressed();
+        }
+    }
+
+    @Override
+    public void filled(long fromLsn, long toLsn) {
+        synchronized (rangeLock) {
+            handedOutLsn = toLsn;
+            for (WalSender sender : senders) {
+                sender.filled(fromLsn, toLsn);
+            }
+        }
+    }
+
+    @Override
+    public void flushed(long lsn) {
+        for (WalSender sender : senders) {
+            sender.flushed(lsn);
+        }
+    }
+
+    /** Runs with the end of the last range, while no other range is handed out. */
+    void betweenRanges(BetweenRanges action) throws IOException {
+        synchronized (rangeLock) {
+            action.run(handedOutLsn);
+        }
+    }
+
+    /** What is done between two ranges. */
+    interface BetweenRanges {
+        void run(long handedOutLsn) throws IOException;
+    }
+
+    /** Returns how far the standbys are. */
+    public Collection<? extends StandbyProgress> progress() {
+        return senders;
+    }
+
+    /** Returns the first position that a connected standby still needs; {@link Long#MAX_VALUE} if there is none. */
+    public long oldestNeededLsn() {
+        return senders.stream().mapToLong(WalSender::neededLsn).min().orElse(Long.MAX_VALUE);
+    }
+
+    /**
+     * Returns the connected standbys.
+     *
+     * @param synchronous whether commits ask a standby
+     */
+    public List<StandbyView> standbys(boolean synchronous) {
+        return senders.stream().map(sender -> sender.view(synchronous)).toList();
+    }
+
+    /** Lets nobody in any more, and sends those connected what is left before their sessions are closed. */
+    @Override
+    public void close() {
+        open = false;
+        for (WalSender sender : senders) {
+            sender.finish();
+        }
+        log.debug("all standby sessions are closed");
+    }
+}

@@ -1,0 +1,183 @@
+package lockstep.server;
+
+import java.io.IOException;
+import java.util.concurrent.locks.ReentrantLock;
+import lockstep.commit.Commits;
+import lockstep.config.ServerConfiguration;
+import lockstep.io.Clock;
+import lockstep.io.DataDirectory;
+import lockstep.io.FileDisk;
+import lockstep.io.FrameworkStop;
+import lockstep.io.Panic;
+import lockstep.io.Readiness;
+import lockstep.io.Shutdown;
+import lockstep.io.SyncMethod;
+import lockstep.io.ThreadWorkers;
+import lockstep.primary.Primary;
+import lockstep.rmgr.ResourceManager;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.send.Listeners;
+import lockstep.transport.api.Transport;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceRegistration;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Modified;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.condition.Condition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs a {@link Primary} where configuration says that this server is one. The services {@link Commits} and {@link
+ * Listeners} are there while it accepts commits.
+ */
+@Component(
+        service = {},
+        immediate = true,
+        configurationPid = {ServerConfiguration.PID, "lockstep.primary"},
+        configurationPolicy = ConfigurationPolicy.REQUIRE)
+public final class PrimaryComponent {
+    private static final Logger log = LoggerFactory.getLogger(PrimaryComponent.class);
+
+    private final BundleContext context;
+    private final SyncMethod syncMethod;
+    private final Shutdown shutdown;
+    private final ResourceManagers managers = new ResourceManagers();
+    private final Primary primary;
+    private final Listeners listeners;
+
+    /** Guards the services that come and go with the state. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    private volatile ServerConfiguration configuration;
+    private ServiceRegistration<Primary> primaryService;
+    private ServiceRegistration<Commits> commitsService;
+    private ServiceRegistration<Listeners> listenersService;
+    private ServiceRegistration<Condition> readyService;
+    private FrameworkStop frameworkStop;
+
+    /** Opens the data directory. */
+    @Activate
+    public PrimaryComponent(
+            @Reference DataDirectory directory,
+            @Reference Panic panic,
+            @Reference Shutdown shutdown,
+            ServerConfiguration configuration,
+            BundleContext context)
+            throws IOException {
+        this.context = context;
+        this.configuration = configuration;
+        this.shutdown = shutdown;
+        try {
+            FileDisk disk = new FileDisk(directory.path());
+            syncMethod = SyncMethod.configured(configuration.walSyncMethod(), disk);
+            primary = new Primary(
+                    Settings.primary(configuration, syncMethod),
+                    disk,
+                    Clock.SYSTEM,
+                    new ThreadWorkers(),
+                    panic,
+                    managers,
+                    this::stateChanged);
+        } catch (IOException | RuntimeException e) {
+            shutdown.shutdown(Shutdown.CANNOT_START, "the primary cannot start: " + e.getMessage());
+            throw e;
+        }
+        listeners = new Listeners(session -> primary.senders()
+                .orElseThrow(() -> new IllegalStateException("the server accepts no standbys now"))
+                .accept(session));
+    }
+
+    @Activate
+    void activate() {
+        primaryService = context.registerService(Primary.class, primary, null);
+        primary.start();
+        frameworkStop = new FrameworkStop(context, this::stop);
+    }
+
+    private void stateChanged() {
+        lock.lock();
+        try {
+            if (primary.state() == Primary.State.RUNNING && commitsService == null && primaryService != null) {
+                listeners.configure(Settings.listenAddresses(configuration));
+                listenersService = context.registerService(Listeners.class, listeners, null);
+                commitsService =
+                        context.registerService(Commits.class, primary.commits().orElseThrow(), null);
+                readyService = Readiness.register(context);
+            } else if (primary.state() == Primary.State.FAILED) {
+                shutdown.shutdown(Shutdown.CANNOT_START, primary.reason());
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Modified
+    void modified(ServerConfiguration changed) {
+        configuration = changed;
+        primary.configure(Settings.primary(changed, syncMethod));
+        if (primary.state() == Primary.State.RUNNING) {
+            listeners.configure(Settings.listenAddresses(changed));
+        }
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeResourceManager")
+    void addResourceManager(ResourceManager manager) {
+        managers.add(manager);
+    }
+
+    void removeResourceManager(ResourceManager manager) {
+        managers.remove(manager);
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeTransport")
+    void addTransport(Transport transport) {
+        listeners.add(transport);
+    }
+
+    void removeTransport(Transport transport) {
+        listeners.remove(transport);
+    }
+
+    /** Stops in good order. */
+    @Deactivate
+    void deactivate() {
+        frameworkStop.close();
+        stop();
+    }
+
+    private void stop() {
+        lock.lock();
+        try {
+            if (primaryService == null) {
+                return;
+            }
+            if (commitsService != null) {
+                readyService.unregister();
+                commitsService.unregister();
+                listenersService.unregister();
+            }
+            primaryService.unregister();
+            primaryService = null;
+        } finally {
+            lock.unlock();
+        }
+        try {
+            primary.close();
+        } catch (IOException e) {
+            log.error("the server could not stop in good order; its next start recovers", e);
+        }
+        listeners.close();
+    }
+}

@@ -1,0 +1,43 @@
+package lockstep.server;
+
+import java.util.Arrays;
+import java.util.List;
+import lockstep.commit.CommitLevel;
+import lockstep.config.ServerConfiguration;
+import lockstep.config.Units;
+import lockstep.io.SyncMethod;
+import lockstep.primary.PrimaryConfig;
+import lockstep.recovery.Checkpointer;
+import lockstep.send.SenderConfig;
+import lockstep.transport.api.Endpoint;
+
+/** Turns configured values into what the parts of a server take. */
+final class Settings {
+    /** What was changed since the last checkpoint is in memory, and takes about as much as its WAL. */
+    private static final int HEAP_SHARE = 4;
+
+    private Settings() {}
+
+    static PrimaryConfig primary(ServerConfiguration values, SyncMethod syncMethod) {
+        return new PrimaryConfig(
+                Math.toIntExact(Units.bytes(values.walSegmentSize())),
+                Integer.highestOneBit(Math.toIntExact(Units.bytes(values.walBuffers()))),
+                syncMethod,
+                CommitLevel.parse(values.synchronousCommit()),
+                !values.synchronousStandbyNames().isBlank(),
+                new Checkpointer.Config(
+                        Units.millis(values.checkpointTimeout()),
+                        Math.min(
+                                Units.bytes(values.maxWalSize()),
+                                Runtime.getRuntime().maxMemory() / HEAP_SHARE),
+                        Units.bytes(values.walKeepSize())),
+                new SenderConfig(values.maxWalSenders(), Units.millis(values.walSenderTimeout())));
+    }
+
+    static List<Endpoint> listenAddresses(ServerConfiguration values) {
+        return Arrays.stream(values.listenAddresses().split("[,\\s]+", -1))
+                .filter(address -> !address.isEmpty())
+                .map(Endpoint::parse)
+                .toList();
+    }
+}

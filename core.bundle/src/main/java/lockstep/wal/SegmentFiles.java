@@ -1,0 +1,164 @@
+package lockstep.wal;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import lockstep.io.Disk;
+import lockstep.io.DiskFile;
+import lockstep.io.SyncMethod;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The segment files in {@code pg_wal}: made ahead of need, named, recycled and removed here.
+ *
+ * <p>A segment has all its blocks before it is written, so that a flush changes no metadata: it is either made anew,
+ * or an old one under a new name. What an old one still holds is told from new WAL by the page addresses. Thread-safe.
+ */
+public final class SegmentFiles {
+    /** Where segments and history files are, relative to the data directory. */
+    public static final String DIRECTORY = "pg_wal";
+
+    /** How many segments are kept ready beyond the one being written; more are removed when they are not needed. */
+    private static final int MAX_SPARE_SEGMENTS = 8;
+
+    private static final long NO_SYSTEM = 0;
+
+    private static final Logger log = LoggerFactory.getLogger(SegmentFiles.class);
+
+    /** A segment file. */
+    public record Segment(String name, int timeline, long number, long startLsn, long bytes) {}
+
+    private final Disk disk;
+    private final WalLayout layout;
+
+    /** Takes the data directory's WAL, which may be empty. */
+    public SegmentFiles(Disk disk, WalLayout layout) throws IOException {
+        this.disk = disk;
+        this.layout = layout;
+        disk.createDirectories(DIRECTORY);
+    }
+
+    /** Returns the path of a segment's file, relative to the data directory. */
+    public String path(int timeline, long segment) {
+        return DIRECTORY + '/' + layout.segmentName(timeline, segment);
+    }
+
+    /** Returns all segments, in the order of their names. */
+    public List<Segment> list() throws IOException {
+        List<Segment> segments = new ArrayList<>();
+        for (String name : disk.list(DIRECTORY)) {
+            long number = layout.segmentNumber(name);
+            if (number >= 0) {
+                segments.add(new Segment(
+                        name, WalLayout.timelineOf(name), number, layout.segmentStart(number), layout.segmentBytes()));
+            }
+        }
+        return segments;
+    }
+
+    /** Returns where the newest segment file ends; 0 if there is none. */
+    public long endLsn() throws IOException {
+        return list().stream()
+                .mapToLong(segment -> segment.startLsn() + segment.bytes())
+                .max()
+                .orElse(0);
+    }
+
+    /** Returns whether the file of the segment that holds {@code lsn} exists. */
+    public boolean exists(int timeline, long lsn) {
+        return disk.exists(path(timeline, layout.segmentOf(lsn)));
+    }
+
+    /** Makes the segment if it does not exist. Throws {@link lockstep.io.DiskFullException} if there is no room. */
+    public synchronized void prepare(int timeline, long segment) throws IOException {
+        String path = path(timeline, segment);
+        if (!disk.exists(path)) {
+            disk.create(path, header(timeline, segment), layout.segmentBytes());
+        }
+    }
+
+    /** A page header that belongs to no system, so that nobody takes it for WAL, but tools can tell the segment size. */
+    private ByteBuffer header(int timeline, long segment) {
+        ByteBuffer header = ByteBuffer.allocate(PageHeader.LONG_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        PageHeader.write(header, 0, layout, NO_SYSTEM, timeline, layout.segmentStart(segment), 0);
+        return header;
+    }
+
+    /** Opens a segment for the WAL writer, making it if need be. */
+    DiskFile open(int timeline, long segment, SyncMethod method) throws IOException {
+        prepare(timeline, segment);
+        return disk.open(path(timeline, segment), method);
+    }
+
+    /**
+     * Ends the WAL on disk at {@code lsn}: the rest of its segment becomes zero, and later segments are removed, so that
+     * nothing that was once written there can be taken for WAL again. What stays is flushed: a process that was killed may
+     * have left it with the operating system alone.
+     *
+     * @param bytesEndLsn where the last record's bytes end; before {@code lsn} only if that record ended its segment, whose
+     *     rest then becomes zero
+     */
+    public synchronized void truncate(int timeline, long lsn, long bytesEndLsn) throws IOException {
+        for (Segment segment : list()) {
+            if (segment.startLsn() > lsn || (segment.startLsn() == lsn && segment.timeline() == timeline)) {
+                disk.delete(DIRECTORY + '/' + segment.name());
+            }
+        }
+        long segment = layout.segmentOf(bytesEndLsn - 1);
+        String path = path(timeline, segment);
+        if (!disk.exists(path)) {
+            return;
+        }
+        int offset = (int) (bytesEndLsn - layout.segmentStart(segment));
+        try (DiskFile file = disk.open(path, SyncMethod.FDATASYNC)) {
+            file.write(ByteBuffer.allocateDirect(layout.segmentBytes() - offset), offset);
+            file.sync();
+        }
+    }
+
+    /**
+     * Removes segments that end at or before {@code lsn}, or gives them a name that the WAL will reach, as many as are
+     * useful.
+     *
+     * @param currentLsn where the WAL ends now
+     * @return how many segments are no longer there under their old name
+     */
+    public synchronized int removeBefore(int timeline, long lsn, long currentLsn) throws IOException {
+        long current = layout.segmentOf(currentLsn);
+        List<Segment> segments = list();
+        long last = current;
+        for (Segment segment : segments) {
+            last = Math.max(last, segment.number());
+        }
+        int removed = 0;
+        for (Segment segment : segments) {
+            if (segment.startLsn() + layout.segmentBytes() > lsn || segment.number() >= current) {
+                continue;
+            }
+            String path = DIRECTORY + '/' + segment.name();
+            if (last - current < MAX_SPARE_SEGMENTS) {
+                last++;
+                disk.rename(path, path(timeline, last));
+            } else {
+                disk.delete(path);
+            }
+            removed++;
+        }
+        if (removed > 0) {
+            log.debug("{} segments before {} recycled or removed", removed, layout.segmentName(timeline, current));
+        }
+        return removed;
+    }
+
+    /** Returns the first position of which there is WAL without a gap up to {@code currentLsn}. */
+    public long oldestLsn(int timeline, long currentLsn) {
+        long segment = layout.segmentOf(currentLsn);
+        while (segment > 0 && disk.exists(path(timeline, segment - 1))) {
+            segment--;
+        }
+        return layout.segmentStart(segment);
+    }
+}
