@@ -1,0 +1,121 @@
+package lockstep.receiver;
+
+import java.util.function.LongSupplier;
+import lockstep.io.Clock;
+import lockstep.transport.api.Message.Reason;
+import lockstep.transport.api.Message.StandbyReason;
+import lockstep.transport.api.Message.StandbyStatus;
+import lockstep.transport.api.Session;
+import lockstep.wal.Wal;
+import lockstep.wal.WalListener;
+
+/**
+ * Tells the primary how far this standby is, as soon as it is: on the WAL writer's own thread when WAL is written or on the
+ * disk, so that no thread stands between a flush and its acknowledgement, and on redo's when that has moved.
+ *
+ * <p>Never acknowledges WAL that has not been checked: the end of a record that has come in part is on the disk long before
+ * its CRC can be known.
+ *
+ * <p><b>Lock.</b> {@code this} guards the session and what was sent last, so that messages leave one at a time and
+ * positions never fall within a session.
+ */
+final class Acknowledger implements WalListener {
+    private final Wal wal;
+    private final LongSupplier checkedLsn;
+    private final LongSupplier appliedLsn;
+    private final Clock clock;
+
+    private Session session;
+    private long sentWrittenLsn;
+    private long sentFlushedLsn;
+    private long sentAppliedLsn;
+    private long sentNanos;
+    private String fullDisk;
+
+    Acknowledger(Wal wal, LongSupplier checkedLsn, LongSupplier appliedLsn, Clock clock) {
+        this.wal = wal;
+        this.checkedLsn = checkedLsn;
+        this.appliedLsn = appliedLsn;
+        this.clock = clock;
+        sentNanos = clock.nanos();
+    }
+
+    long writtenLsn() {
+        return Math.min(wal.writtenLsn(), checkedLsn.getAsLong());
+    }
+
+    long flushedLsn() {
+        return Math.min(wal.flushedLsn(), checkedLsn.getAsLong());
+    }
+
+    /** Acknowledges on this session from now on, beginning with how things stand. */
+    synchronized void begin(Session opened) {
+        session = opened;
+        send(false);
+        if (fullDisk != null) {
+            session.send(new StandbyReason(Reason.DISK_FULL, wal.flushedLsn(), fullDisk));
+        }
+    }
+
+    /** Says nothing more. */
+    synchronized void end() {
+        session = null;
+    }
+
+    @Override
+    public void written(long lsn) {
+        moved();
+    }
+
+    @Override
+    public void flushed(long lsn) {
+        moved();
+    }
+
+    /** Sends a status if there is something new to say. */
+    synchronized void moved() {
+        if (session != null
+                && (writtenLsn() != sentWrittenLsn
+                        || flushedLsn() != sentFlushedLsn
+                        || appliedLsn.getAsLong() != sentAppliedLsn)) {
+            send(false);
+        }
+    }
+
+    /** Sends a status. */
+    synchronized void send(boolean replyRequested) {
+        if (session != null) {
+            sentWrittenLsn = writtenLsn();
+            sentFlushedLsn = flushedLsn();
+            sentAppliedLsn = appliedLsn.getAsLong();
+            sentNanos = clock.nanos();
+            session.send(
+                    new StandbyStatus(sentWrittenLsn, sentFlushedLsn, sentAppliedLsn, clock.micros(), replyRequested));
+        }
+    }
+
+    /** Returns how long the last status is ago. */
+    synchronized long sentAgoNanos() {
+        return clock.nanos() - sentNanos;
+    }
+
+    /** Says why this standby cannot go on, or that it can again. */
+    synchronized void explain(Reason reason, long lsn, String detail) {
+        if (session != null) {
+            session.send(new StandbyReason(reason, lsn, detail));
+        }
+    }
+
+    @Override
+    public synchronized void diskFull(boolean full, String detail) {
+        fullDisk = full ? detail : null;
+        explain(
+                full ? Reason.DISK_FULL : Reason.RECOVERED,
+                wal.flushedLsn(),
+                full ? detail : "there is room on the disk again: " + detail);
+    }
+
+    synchronized boolean isDiskFull() {
+        return fullDisk != null;
+    }
+}

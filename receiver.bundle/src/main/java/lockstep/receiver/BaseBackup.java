@@ -1,0 +1,177 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.concurrent.TimeUnit;
+import lockstep.io.Clock;
+import lockstep.io.Disk;
+import lockstep.receiver.api.BackupStatus;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.Epochs;
+import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message;
+import lockstep.transport.api.Message.BackupData;
+import lockstep.transport.api.Message.BackupEnded;
+import lockstep.transport.api.Message.BackupFile;
+import lockstep.transport.api.Message.BackupStarted;
+import lockstep.transport.api.Message.BaseBackupRequest;
+import lockstep.transport.api.Message.Keepalive;
+import lockstep.transport.api.Message.RefusalCode;
+import lockstep.transport.api.Message.StandbyStatus;
+import lockstep.transport.api.Session;
+import lockstep.wal.WalLayout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Fills an empty data directory with a base backup of the primary, which keeps working meanwhile. When it is complete,
+ * replication starts on the same session, for as long as which the primary keeps the WAL that the backup needs.
+ *
+ * <p>WAL is streamed from the start of the segment in which the backup's redo begins, since page headers make sense from
+ * there on, and downstream and tools want whole segments.
+ *
+ * <p>A session that ends before the backup is complete leaves nothing: the next begins again.
+ */
+final class BaseBackup implements Conversation {
+    private static final long STATUS_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    private static final Logger log = LoggerFactory.getLogger(BaseBackup.class);
+
+    private final StandbyConfig config;
+    private final Disk disk;
+    private final Clock clock;
+    private final Upstream upstream;
+    private final Runnable complete;
+
+    private volatile Session session;
+    private volatile long statusNanos;
+    private BackupStarted started;
+    private volatile BackupFiles files;
+    private volatile boolean done;
+
+    /**
+     * Makes one that waits for a session.
+     *
+     * @param complete called when the control file is there, on the session's thread
+     */
+    BaseBackup(StandbyConfig config, Disk disk, Clock clock, Upstream upstream, Runnable complete) {
+        this.config = config;
+        this.disk = disk;
+        this.clock = clock;
+        this.upstream = upstream;
+        this.complete = complete;
+    }
+
+    @Override
+    public void begin(Session opened) {
+        if (!done) {
+            started = null;
+            statusNanos = clock.nanos();
+            opened.send(new BaseBackupRequest(config.name()));
+            session = opened;
+        }
+    }
+
+    @Override
+    public void received(Session from, Message message) throws IOException {
+        try {
+            take(message);
+        } catch (IllegalArgumentException e) {
+            upstream.refuse(RefusalCode.PROTOCOL, e.getMessage());
+        }
+    }
+
+    private void take(Message message) throws IOException {
+        if (message instanceof Keepalive keepalive) {
+            if (keepalive.replyRequested()) {
+                status(false);
+            }
+        } else if (message instanceof BackupStarted answer && started == null && !done) {
+            start(answer);
+        } else if (message instanceof BackupFile file && started != null) {
+            files.file(file.path(), file.lengthBytes());
+        } else if (message instanceof BackupData data && started != null) {
+            files.data(data.bytes());
+        } else if (message instanceof BackupEnded end && started != null) {
+            end(end);
+        } else {
+            throw new IllegalArgumentException(
+                    "the primary sent " + message.getClass().getSimpleName() + ", which has no place in a base backup"
+                            + (started == null ? " that has not begun" : ""));
+        }
+    }
+
+    private void start(BackupStarted answer) throws IOException {
+        new WalLayout(answer.segmentBytes());
+        new Epochs(answer.epochs());
+        if (BackupFiles.wasInterrupted(disk)) {
+            BackupFiles.removeInterrupted(disk);
+        }
+        log.info(
+                "base backup of system {} begins, redo from {}",
+                Long.toUnsignedString(answer.systemId()),
+                Lsn.text(answer.redoLsn()));
+        files = new BackupFiles(disk);
+        files.begin();
+        started = answer;
+    }
+
+    private void end(BackupEnded end) throws IOException {
+        WalLayout layout = new WalLayout(started.segmentBytes());
+        files.end(new ControlFile(
+                started.systemId(),
+                started.segmentBytes(),
+                started.timeline(),
+                ControlFile.State.IN_RECOVERY,
+                started.checkpointLsn(),
+                started.redoLsn(),
+                started.redoLsn(),
+                0,
+                layout.segmentStart(layout.segmentOf(started.redoLsn())),
+                end.endLsn(),
+                new Epochs(started.epochs())));
+        started = null;
+        done = true;
+        log.info("base backup complete: {} files, {} bytes", files.files(), files.bytes());
+        complete.run();
+    }
+
+    private void status(boolean replyRequested) {
+        Session open = session;
+        if (open != null) {
+            open.send(new StandbyStatus(Lsn.INVALID, Lsn.INVALID, Lsn.INVALID, clock.micros(), replyRequested));
+        }
+    }
+
+    @Override
+    public long tick() {
+        if (clock.nanos() - statusNanos >= TimeUnit.MILLISECONDS.toNanos(config.statusIntervalMs())) {
+            statusNanos = clock.nanos();
+            status(false);
+        }
+        return STATUS_NANOS;
+    }
+
+    @Override
+    public void probe() {
+        status(true);
+    }
+
+    @Override
+    public void ended() {
+        session = null;
+        started = null;
+        BackupFiles open = files;
+        if (open != null) {
+            try {
+                open.close();
+            } catch (IOException e) {
+                log.warn("could not close a file of the base backup: {}", e.getMessage());
+            }
+        }
+    }
+
+    BackupStatus backup() {
+        BackupFiles now = files;
+        return new BackupStatus(!done, now == null ? 0 : now.files(), now == null ? 0 : now.bytes());
+    }
+}

@@ -1,0 +1,176 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import lockstep.io.Step;
+import lockstep.io.Worker;
+import lockstep.receiver.api.RedoState;
+import lockstep.redo.Redo;
+import lockstep.transport.api.Lsn;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Continuous redo: redoes WAL as it comes, for as long as the server is a standby. Knows nothing of where WAL comes from;
+ * it has a limit that moves, and is woken when it has.
+ *
+ * <p>Redo and receiving are separate: whatever happens here costs lag, and never an acknowledgement of a flush.
+ *
+ * <pre>
+ *   state     event                                         next
+ *   RUNNING   all below the limit has been redone           WAITING
+ *   RUNNING   nobody serves the next record                 BLOCKED
+ *   RUNNING   a resource manager or the WAL fails           FAILED
+ *   WAITING   the limit moves                               RUNNING
+ *   BLOCKED   a resource manager arrives, or a second ends  RUNNING
+ *   FAILED    a second ends                                 RUNNING
+ *   any       pause                                         PAUSED
+ *   PAUSED    resume                                        RUNNING
+ * </pre>
+ *
+ * <p><b>Lock.</b> {@code this} is held while records are redone, so that {@link #whileHeld} can keep redo out of the WAL while
+ * its end is cut off. Redo is never past that end; but it must not read buffers that are being emptied.
+ */
+final class ContinuousRedo implements Step {
+    /** How many records are redone between two looks at the world. */
+    private static final int BATCH = 256;
+
+    private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private static final Logger log = LoggerFactory.getLogger(ContinuousRedo.class);
+
+    /** Something done while redo is held. */
+    interface Action {
+        void run() throws IOException;
+    }
+
+    private final Redo redo;
+    private final LongSupplier limitLsn;
+    private final Runnable progressed;
+    private volatile Worker worker;
+    private volatile boolean paused;
+    private volatile RedoState state = RedoState.RUNNING;
+    private volatile String reason = "";
+
+    /**
+     * Goes on from where {@code redo} stands.
+     *
+     * @param limitLsn up to where WAL may be redone now
+     * @param progressed called after redo has moved, and after it stopped for whatever reason
+     */
+    ContinuousRedo(Redo redo, LongSupplier limitLsn, Runnable progressed) {
+        this.redo = redo;
+        this.limitLsn = limitLsn;
+        this.progressed = progressed;
+    }
+
+    /** Tells whom {@link #wake} wakes. */
+    void runBy(Worker newWorker) {
+        worker = newWorker;
+    }
+
+    void wake() {
+        Worker own = worker;
+        if (own != null) {
+            own.wake();
+        }
+    }
+
+    @Override
+    public long run() {
+        long next = redoBatch();
+        progressed.run();
+        return next;
+    }
+
+    private synchronized long redoBatch() {
+        if (paused) {
+            become(RedoState.PAUSED, "an operator has paused it");
+            return UNTIL_WOKEN;
+        }
+        try {
+            long limit = limitLsn.getAsLong();
+            for (int i = 0; i < BATCH; i++) {
+                switch (redo.step(limit)) {
+                    case APPLIED -> {}
+                    case WAIT -> {
+                        become(RedoState.WAITING, "");
+                        return UNTIL_WOKEN;
+                    }
+                    case BLOCKED -> {
+                        become(RedoState.BLOCKED, redo.blockedReason().orElse("a resource manager is missing"));
+                        return RETRY_NANOS;
+                    }
+                    case END -> {
+                        become(
+                                RedoState.FAILED,
+                                "the WAL at " + Lsn.text(redo.appliedLsn()) + " cannot be redone: " + redo.endReason());
+                        return RETRY_NANOS;
+                    }
+                }
+            }
+            become(RedoState.RUNNING, "");
+            return AGAIN;
+        } catch (IOException | RuntimeException e) {
+            if (state != RedoState.FAILED) {
+                log.error("redo at {} failed; it is tried again", Lsn.text(redo.appliedLsn()), e);
+            }
+            become(
+                    RedoState.FAILED,
+                    "redo at " + Lsn.text(redo.appliedLsn()) + " failed: "
+                            + (e instanceof IOException ? e.getMessage() : e.toString()));
+            return RETRY_NANOS;
+        }
+    }
+
+    private void become(RedoState next, String why) {
+        boolean moving = state == RedoState.RUNNING || state == RedoState.WAITING;
+        boolean willMove = next == RedoState.RUNNING || next == RedoState.WAITING;
+        if (state != next && !(moving && willMove)) {
+            log.info("redo: {} -> {} at {} {}", state, next, Lsn.text(redo.appliedLsn()), why);
+        }
+        reason = why;
+        state = next;
+    }
+
+    /** Changes WAL that has not been redone, while no record is; redo reads it anew. */
+    synchronized void whileHeld(Action action) throws IOException {
+        action.run();
+        redo.forget();
+    }
+
+    /** Stops after the record it is at; waits for that. */
+    void pause() {
+        paused = true;
+        synchronized (this) {
+            become(RedoState.PAUSED, "an operator has paused it");
+        }
+    }
+
+    void resume() {
+        paused = false;
+        synchronized (this) {
+            if (state == RedoState.PAUSED) {
+                become(RedoState.RUNNING, "");
+            }
+        }
+        wake();
+    }
+
+    long limitLsn() {
+        return limitLsn.getAsLong();
+    }
+
+    long appliedLsn() {
+        return redo.appliedLsn();
+    }
+
+    RedoState state() {
+        return state;
+    }
+
+    String reason() {
+        return reason;
+    }
+}

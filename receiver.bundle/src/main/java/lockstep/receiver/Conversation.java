@@ -1,0 +1,43 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import lockstep.transport.api.Message;
+import lockstep.transport.api.Session;
+
+/**
+ * What a standby and its primary talk about over a session that {@link Upstream} keeps open: first a base backup if there
+ * is nothing yet, then WAL. One call at a time, except for {@link #tick}, {@link #probe} and {@link #leave}, which come
+ * from other threads.
+ */
+interface Conversation {
+    /** Says the first word on a session that has just been opened, or taken over from another conversation. */
+    void begin(Session session);
+
+    /**
+     * Takes a message.
+     *
+     * @throws IOException if the disk fails; the session is ended, and another is tried after the retry interval
+     */
+    void received(Session session, Message message) throws IOException;
+
+    /** All messages at hand have been delivered. */
+    default void endOfBatch() {}
+
+    /** The session is gone. */
+    default void ended() {}
+
+    /**
+     * Does what is due by the clock.
+     *
+     * @return after how many nanoseconds at the latest it wants to be called again
+     */
+    default long tick() {
+        return Long.MAX_VALUE;
+    }
+
+    /** Asks the primary for a sign of life. */
+    default void probe() {}
+
+    /** Takes leave: the session is about to be closed in good order. */
+    default void leave() {}
+}

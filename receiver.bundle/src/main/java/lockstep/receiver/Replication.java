@@ -1,0 +1,192 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import lockstep.io.Clock;
+import lockstep.io.Disk;
+import lockstep.io.Panic;
+import lockstep.io.Worker;
+import lockstep.io.Workers;
+import lockstep.receiver.api.PrefetchStatus;
+import lockstep.receiver.api.ReceiverStatus;
+import lockstep.receiver.api.RestartpointStatus;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.ControlStore;
+import lockstep.redo.Redo;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.wal.SegmentFiles;
+import lockstep.wal.Wal;
+import lockstep.wal.WalConfig;
+import lockstep.wal.WalListener;
+
+/**
+ * The parts of a standby that has WAL: they are made together, and end together. {@code lockstep.receiver} in one picture:
+ *
+ * <pre>
+ *   Upstream ──messages──▶ WalReceiver ──▶ Wal (buffers, writer, segments) ──flushed──▶ Acknowledger ──▶ primary
+ *                                           │ reads: memory, or files when behind
+ *                          Prefetcher ┄┄▶ ContinuousRedo ──▶ resource managers
+ *                                           │ checkpoint records
+ *                                         Restartpoints ──▶ control file, recycling
+ * </pre>
+ */
+final class Replication implements AutoCloseable {
+    /** Half of the WAL buffers is history: redo that is less behind finds its WAL in memory. */
+    private static final int HISTORY_PART = 2;
+
+    private final StandbyConfig config;
+    private final Upstream upstream;
+    private final Workers workers;
+    private final Panic panic;
+    private final ControlStore control;
+    private final FlushMarks marks;
+    private final Wal wal;
+    private final Restartpoints restartpoints;
+    private final Redo redo;
+    private final ContinuousRedo continuousRedo;
+    private final WalReceiver receiver;
+    private final Prefetcher prefetcher;
+    private Worker restartpointWorker;
+    private Worker prefetchWorker;
+
+    Replication(
+            StandbyConfig config,
+            WalConfig walConfig,
+            WalScan scan,
+            ControlStore control,
+            FlushMarks marks,
+            SegmentFiles files,
+            Disk disk,
+            Clock clock,
+            Workers workers,
+            Panic panic,
+            ResourceManagers managers,
+            Upstream upstream)
+            throws IOException {
+        this.config = config;
+        this.upstream = upstream;
+        this.workers = workers;
+        this.panic = panic;
+        this.control = control;
+        this.marks = marks;
+        ControlFile file = control.get();
+        wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
+        restartpoints = new Restartpoints(control, managers, wal, this::settledLsn);
+        redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, file.redoLsn());
+        continuousRedo = new ContinuousRedo(redo, this::appliableLsn, this::applied);
+        receiver = new WalReceiver(
+                config,
+                control,
+                wal,
+                walConfig.identity(),
+                continuousRedo,
+                marks,
+                upstream,
+                workers,
+                clock,
+                scan.lastRecordLsn(),
+                Math.max(file.appliableLsn(), marks.primaryFlushedLsn()));
+        wal.addListener(new WalListener() {
+            @Override
+            public void flushed(long lsn) {
+                continuousRedo.wake();
+            }
+        });
+        prefetcher = new Prefetcher(
+                managers,
+                disk,
+                walConfig.identity(),
+                redo::appliedLsn,
+                this::appliableLsn,
+                walConfig.bufferBytes() / HISTORY_PART);
+    }
+
+    private long appliableLsn() {
+        return receiver.appliableLsn();
+    }
+
+    private long settledLsn() {
+        return receiver.settledLsn();
+    }
+
+    private void applied() {
+        receiver.applied();
+    }
+
+    private void panic(String message, Throwable cause) {
+        receiver.panic(message);
+        panic.panic(message, cause);
+    }
+
+    /** Starts all workers but that of redo, which {@code startup} runs. */
+    void start(Worker startup) {
+        continuousRedo.runBy(startup);
+        wal.start();
+        restartpointWorker = workers.start("restartpoint", restartpoints);
+        restartpoints.runBy(restartpointWorker);
+        prefetchWorker = workers.start("prefetcher", prefetcher);
+    }
+
+    ContinuousRedo redo() {
+        return continuousRedo;
+    }
+
+    WalReceiver receiver() {
+        return receiver;
+    }
+
+    Restartpoints restartpoints() {
+        return restartpoints;
+    }
+
+    Wal wal() {
+        return wal;
+    }
+
+    ControlFile control() {
+        return control.get();
+    }
+
+    ReceiverStatus receiverStatus() {
+        return new ReceiverStatus(
+                upstream.state(),
+                receiver.startLsn(),
+                control.get().timeline(),
+                wal.filledLsn(),
+                receiver.acks().writtenLsn(),
+                receiver.acks().flushedLsn(),
+                control.get().timeline(),
+                receiver.sentMicros(),
+                upstream.heardMicros(),
+                receiver.latestEndLsn(),
+                receiver.primaryFlushedLsn(),
+                upstream.endpoint(),
+                upstream.peer(),
+                Standby.conninfo(config),
+                upstream.sessions(),
+                receiver.corruptions(),
+                receiver.acks().isDiskFull(),
+                upstream.lastError());
+    }
+
+    PrefetchStatus prefetchStatus() {
+        return prefetcher.status();
+    }
+
+    RestartpointStatus restartpointStatus() {
+        return restartpoints.status();
+    }
+
+    /** Brings what was received to the disk, and ends. The upstream has been closed, and redo has ended. */
+    @Override
+    public void close() throws IOException {
+        if (prefetchWorker != null) {
+            prefetchWorker.close();
+            restartpointWorker.close();
+        }
+        prefetcher.close();
+        wal.close();
+        receiver.close();
+        marks.close();
+        redo.close();
+    }
+}

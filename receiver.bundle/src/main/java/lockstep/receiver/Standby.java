@@ -1,0 +1,362 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import lockstep.io.Clock;
+import lockstep.io.Disk;
+import lockstep.io.DiskFullException;
+import lockstep.io.Panic;
+import lockstep.io.Step;
+import lockstep.io.Worker;
+import lockstep.io.Workers;
+import lockstep.receiver.api.BackupStatus;
+import lockstep.receiver.api.PrefetchStatus;
+import lockstep.receiver.api.ReceiverStatus;
+import lockstep.receiver.api.RedoState;
+import lockstep.receiver.api.RedoStatus;
+import lockstep.receiver.api.RestartpointStatus;
+import lockstep.receiver.api.StandbyControl;
+import lockstep.receiver.api.StandbyReport;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.ControlStore;
+import lockstep.redo.Redo;
+import lockstep.redo.RedoListener;
+import lockstep.rmgr.ResourceManager;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.SegmentFiles;
+import lockstep.wal.SegmentSource;
+import lockstep.wal.Wal;
+import lockstep.wal.WalConfig;
+import lockstep.wal.WalCorruptionException;
+import lockstep.wal.WalLayout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A standby, from an empty data directory to continuous redo.
+ *
+ * <pre>
+ *   phase         what happens                                                    next
+ *   STARTING      reads all WAL on the disk, to find its end or damage in it      BASE_BACKUP if there is no control file;
+ *                                                                                 RECOVERING; DAMAGED; FAILED
+ *   BASE_BACKUP   takes one from the primary                                      RUNNING
+ *   RECOVERING    redoes what is on the disk, as far as the primary is known to   RUNNING, when that is done or redo
+ *                 have flushed it                                                 cannot go on for now
+ *   RUNNING       receives, acknowledges, redoes                                  STOPPED
+ *   DAMAGED       redoes up to the damage, and says so; does not connect          STOPPED
+ *   FAILED        says why it cannot start; changes nothing                       STOPPED
+ * </pre>
+ *
+ * <p><b>Threads.</b> The worker {@code startup} does all of this, and is redo's from then on. Others that it starts: {@code
+ * wal-receiver} (sessions and timers), {@code wal-writer} and {@code wal-preparer}, {@code restartpoint}, {@code
+ * prefetcher}. They are ended by {@link #close}.
+ */
+final class Standby implements StandbyControl, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Standby.class);
+
+    private static final long FULL_DISK_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private enum Phase {
+        STARTING,
+        BASE_BACKUP,
+        RECOVERING,
+        RUNNING,
+        DAMAGED,
+        FAILED,
+        STOPPED;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', ' ');
+        }
+    }
+
+    private final StandbyConfig config;
+    private final Disk disk;
+    private final Clock clock;
+    private final Workers workers;
+    private final Panic panic;
+    private final ResourceManagers managers;
+    private final Upstream upstream;
+    private final Runnable wakeRedo = this::wake;
+
+    private volatile Phase phase = Phase.STARTING;
+    private volatile String problem = "";
+    private volatile BaseBackup backup;
+    private volatile boolean backupComplete;
+    private volatile Replication replication;
+    private volatile ContinuousRedo redo;
+    private volatile Redo damagedRedo;
+    private volatile boolean paused;
+    private volatile Worker startup;
+
+    Standby(
+            StandbyConfig config,
+            Disk disk,
+            Clock clock,
+            Workers workers,
+            Panic panic,
+            ResourceManagers managers,
+            Transports transports) {
+        this.config = config;
+        this.disk = disk;
+        this.clock = clock;
+        this.workers = workers;
+        this.panic = panic;
+        this.managers = managers;
+        upstream = new Upstream(config, transports, workers, clock);
+    }
+
+    static String conninfo(StandbyConfig config) {
+        return config.primaries().stream().map(Endpoint::toString).collect(Collectors.joining(", "));
+    }
+
+    /** Starts the thread {@code startup}, and returns. */
+    void start() {
+        managers.addListener(wakeRedo);
+        startup = workers.start("startup", this::step);
+    }
+
+    private void wake() {
+        Worker worker = startup;
+        if (worker != null) {
+            worker.wake();
+        }
+    }
+
+    private void become(Phase next, String reason) {
+        log.info("standby \"{}\": {} -> {}: {}", config.name(), phase, next, reason);
+        phase = next;
+    }
+
+    private long step() {
+        try {
+            return switch (phase) {
+                case STARTING -> begin();
+                case BASE_BACKUP -> awaitBackup();
+                case RECOVERING -> recover();
+                case RUNNING, DAMAGED -> redo.run();
+                case FAILED, STOPPED -> Step.UNTIL_WOKEN;
+            };
+        } catch (DiskFullException e) {
+            problem = "the standby starts when there is room on the disk: " + e.getMessage();
+            log.warn("{}", problem);
+            return FULL_DISK_RETRY_NANOS;
+        } catch (IOException | RuntimeException e) {
+            problem = "the standby cannot start: " + e.getMessage();
+            log.error("{}", problem, e);
+            become(Phase.FAILED, problem);
+            return Step.UNTIL_WOKEN;
+        }
+    }
+
+    private long begin() throws IOException {
+        if (BackupFiles.wasInterrupted(disk)) {
+            log.info("a base backup has been interrupted; it is begun again");
+            BackupFiles.removeInterrupted(disk);
+        }
+        if (ControlFile.exists(disk)) {
+            open();
+        } else if (disk.list(SegmentFiles.DIRECTORY).stream().anyMatch(WalLayout::isSegmentName)) {
+            throw new IOException("the data directory has WAL, but the file " + ControlFile.PATH
+                    + " is missing. Restore it, or empty the data directory, so that the standby takes a base backup");
+        } else {
+            backup = new BaseBackup(config, disk, clock, upstream, this::backupComplete);
+            become(Phase.BASE_BACKUP, "the data directory is empty");
+            upstream.start(backup);
+        }
+        return Step.AGAIN;
+    }
+
+    private void backupComplete() {
+        backupComplete = true;
+        wake();
+    }
+
+    private long awaitBackup() throws IOException {
+        if (!backupComplete) {
+            return Step.UNTIL_WOKEN;
+        }
+        open();
+        become(Phase.RUNNING, "the base backup is complete");
+        upstream.converse(replication.receiver());
+        return Step.AGAIN;
+    }
+
+    /** Finds the end of the WAL on the disk, and puts together what works on it. */
+    private void open() throws IOException {
+        ControlStore control = ControlStore.open(disk);
+        ControlFile file = control.get();
+        WalLayout layout = new WalLayout(file.segmentBytes());
+        WalConfig walConfig = new WalConfig(
+                layout, file.systemId(), file.timeline(), config.walBufferBytes(), config.syncMethod(), true);
+        SegmentFiles files = new SegmentFiles(disk, layout);
+        FlushMarks marks = new FlushMarks(disk, file.systemId());
+        long known = Math.max(file.knownFlushedLsn(), marks.flushedLsn());
+        WalScan scan;
+        try {
+            scan = WalScan.of(disk, files, walConfig, file.redoLsn(), known);
+        } catch (WalCorruptionException e) {
+            openDamaged(walConfig, file, Math.max(file.appliableLsn(), marks.primaryFlushedLsn()), e);
+            marks.close();
+            return;
+        }
+        if (file.state() != ControlFile.State.IN_RECOVERY) {
+            control.update(old -> old.with(ControlFile.State.IN_RECOVERY));
+        }
+        files.truncate(file.timeline(), scan.endLsn(), scan.bytesEndLsn());
+        replication = new Replication(
+                config, walConfig, scan, control, marks, files, disk, clock, workers, panic, managers, upstream);
+        redo = replication.redo();
+        if (paused) {
+            redo.pause();
+        }
+        replication.start(startup);
+        problem = "";
+        if (phase == Phase.STARTING) {
+            become(
+                    Phase.RECOVERING,
+                    "redo from " + Lsn.text(file.redoLsn()) + ", WAL ends at " + Lsn.text(scan.endLsn()));
+        }
+    }
+
+    /** Redoes what is good, so that it can be read, and leaves everything else as it is. */
+    private void openDamaged(WalConfig walConfig, ControlFile file, long primaryFlushedLsn, WalCorruptionException e) {
+        problem = e.getMessage();
+        log.error("{}. The standby does not connect, and redoes nothing past it", problem);
+        long limitLsn = Math.min(e.lsn(), primaryFlushedLsn);
+        damagedRedo = new Redo(
+                walConfig.identity(),
+                () -> new SegmentSource(disk, walConfig.layout(), walConfig.timeline()),
+                managers,
+                RedoListener.NONE,
+                file.redoLsn());
+        redo = new ContinuousRedo(damagedRedo, () -> limitLsn, () -> {});
+        redo.runBy(startup);
+        if (paused) {
+            redo.pause();
+        }
+        become(Phase.DAMAGED, "redo up to " + Lsn.text(limitLsn));
+    }
+
+    private long recover() {
+        long next = redo.run();
+        if (redo.state() == RedoState.RUNNING) {
+            return next;
+        }
+        become(Phase.RUNNING, "the WAL on the disk has been redone up to " + Lsn.text(redo.appliedLsn()));
+        upstream.start(replication.receiver());
+        return next;
+    }
+
+    /** Returns the WAL, once it is open. */
+    Optional<Wal> wal() {
+        return Optional.ofNullable(replication).map(Replication::wal);
+    }
+
+    @Override
+    public void pauseRedo() {
+        paused = true;
+        ContinuousRedo open = redo;
+        if (open != null) {
+            open.pause();
+        }
+    }
+
+    @Override
+    public void resumeRedo() {
+        paused = false;
+        ContinuousRedo open = redo;
+        if (open != null) {
+            open.resume();
+        }
+    }
+
+    @Override
+    public boolean requestRestartpoint() {
+        Replication running = replication;
+        return running != null && running.restartpoints().request();
+    }
+
+    @Override
+    public StandbyReport report() {
+        Replication running = replication;
+        BaseBackup taking = backup;
+        return new StandbyReport(
+                config.name(),
+                running == null ? 0 : running.control().systemId(),
+                phase.toString(),
+                problem,
+                taking == null ? new BackupStatus(false, 0, 0) : taking.backup(),
+                running == null ? receiverStatus() : running.receiverStatus(),
+                redoStatus(running),
+                running == null ? new PrefetchStatus(0, 0, 0) : running.prefetchStatus(),
+                running == null ? new RestartpointStatus(0, 0, 0, 0, "") : running.restartpointStatus());
+    }
+
+    private ReceiverStatus receiverStatus() {
+        return new ReceiverStatus(
+                upstream.state(),
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                upstream.heardMicros(),
+                0,
+                0,
+                upstream.endpoint(),
+                upstream.peer(),
+                conninfo(config),
+                upstream.sessions(),
+                0,
+                false,
+                upstream.lastError());
+    }
+
+    private RedoStatus redoStatus(Replication running) {
+        ContinuousRedo open = redo;
+        if (open == null) {
+            return new RedoStatus(paused ? RedoState.PAUSED : RedoState.WAITING, "there is no WAL yet", 0, 0, 0, 0);
+        }
+        return new RedoStatus(
+                open.state(),
+                open.reason().isEmpty() ? problem : open.reason(),
+                open.appliedLsn(),
+                open.limitLsn(),
+                running == null ? 0 : running.wal().memoryReads(),
+                running == null ? 0 : running.wal().fileReads());
+    }
+
+    /**
+     * Stops in good order: ends redo, takes leave of the primary, brings what was received to the disk, and closes the resource managers,
+     * which redo had opened.
+     */
+    @Override
+    public void close() throws IOException {
+        managers.removeListener(wakeRedo);
+        if (startup != null) {
+            startup.close();
+        }
+        upstream.close();
+        if (replication != null) {
+            replication.close();
+        }
+        if (damagedRedo != null) {
+            damagedRedo.close();
+        }
+        if (redo != null) {
+            for (ResourceManager manager : managers.all()) {
+                manager.close();
+            }
+        }
+        become(Phase.STOPPED, "it has been stopped");
+    }
+}

@@ -1,0 +1,153 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.Arrays;
+import lockstep.config.ServerConfiguration;
+import lockstep.config.StandbyConfiguration;
+import lockstep.config.Units;
+import lockstep.io.Clock;
+import lockstep.io.DataDirectory;
+import lockstep.io.FileDisk;
+import lockstep.io.FrameworkStop;
+import lockstep.io.Panic;
+import lockstep.io.Readiness;
+import lockstep.io.Shutdown;
+import lockstep.io.SyncMethod;
+import lockstep.io.ThreadWorkers;
+import lockstep.receiver.api.StandbyControl;
+import lockstep.rmgr.ResourceManager;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Transport;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceRegistration;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.condition.Condition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Runs a {@link Standby} where configuration says that this server is one: where there is a {@code recovery.conf}. */
+@Component(
+        service = {},
+        immediate = true,
+        configurationPid = {ServerConfiguration.PID, StandbyConfiguration.PID},
+        configurationPolicy = ConfigurationPolicy.REQUIRE)
+public final class StandbyComponent {
+    private static final Logger log = LoggerFactory.getLogger(StandbyComponent.class);
+
+    private final BundleContext context;
+    private final ResourceManagers managers = new ResourceManagers();
+    private final Transports transports = new Transports();
+    private final Standby standby;
+
+    private ServiceRegistration<StandbyControl> service;
+    private ServiceRegistration<Condition> ready;
+    private FrameworkStop frameworkStop;
+
+    /** Puts the standby together; it is started later. */
+    @Activate
+    public StandbyComponent(
+            @Reference DataDirectory directory,
+            @Reference Panic panic,
+            @Reference Shutdown shutdown,
+            ServerConfiguration server,
+            StandbyConfiguration recovery,
+            BundleContext context)
+            throws IOException {
+        this.context = context;
+        if (!recovery.standbyMode()) {
+            String reason =
+                    "recovery.conf: standby_mode = off: expected on. To start the server as a primary, remove the"
+                            + " file recovery.conf";
+            shutdown.shutdown(Shutdown.BAD_CONFIGURATION, reason);
+            throw new IllegalArgumentException(reason);
+        }
+        try {
+            FileDisk disk = new FileDisk(directory.path());
+            standby = new Standby(
+                    config(server, recovery, SyncMethod.configured(server.walSyncMethod(), disk)),
+                    disk,
+                    Clock.SYSTEM,
+                    new ThreadWorkers(),
+                    panic,
+                    managers,
+                    transports);
+        } catch (IOException | RuntimeException e) {
+            shutdown.shutdown(Shutdown.CANNOT_START, "the standby cannot start: " + e.getMessage());
+            throw e;
+        }
+    }
+
+    private static StandbyConfig config(
+            ServerConfiguration server, StandbyConfiguration recovery, SyncMethod syncMethod) {
+        return new StandbyConfig(
+                recovery.applicationName(),
+                Arrays.stream(recovery.primaryConninfo().split("[,\\s]+", -1))
+                        .filter(endpoint -> !endpoint.isEmpty())
+                        .map(Endpoint::parse)
+                        .toList(),
+                Units.millis(server.walRetrieveRetryInterval()),
+                Units.millis(server.walReceiverTimeout()),
+                Units.millis(server.walReceiverStatusInterval()),
+                Integer.highestOneBit(Math.toIntExact(Units.bytes(server.walBuffers()))),
+                syncMethod);
+    }
+
+    @Activate
+    void activate() {
+        standby.start();
+        service = context.registerService(StandbyControl.class, standby, null);
+        ready = Readiness.register(context);
+        frameworkStop = new FrameworkStop(context, this::stop);
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeResourceManager")
+    void addResourceManager(ResourceManager manager) {
+        managers.add(manager);
+    }
+
+    void removeResourceManager(ResourceManager manager) {
+        managers.remove(manager);
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeTransport")
+    void addTransport(Transport transport) {
+        transports.add(transport);
+    }
+
+    void removeTransport(Transport transport) {
+        transports.remove(transport);
+    }
+
+    @Deactivate
+    void deactivate() {
+        frameworkStop.close();
+        stop();
+    }
+
+    private synchronized void stop() {
+        if (service == null) {
+            return;
+        }
+        ready.unregister();
+        service.unregister();
+        service = null;
+        try {
+            standby.close();
+        } catch (IOException e) {
+            log.error("the standby could not stop in good order; its next start recovers", e);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package lockstep.receiver;
+
+import java.util.List;
+import lockstep.io.SyncMethod;
+import lockstep.transport.api.Endpoint;
+
+/**
+ * How a standby works; each value is a parameter of {@code recovery.conf} or {@code lockstep.conf}.
+ *
+ * @param name {@code application_name}: what the primary calls it
+ * @param primaries {@code primary_conninfo}: where the primary may be, the preferred place first; at least one
+ * @param retrieveRetryIntervalMs {@code wal_retrieve_retry_interval}: the pause between rounds through the endpoints
+ * @param receiverTimeoutMs {@code wal_receiver_timeout}: after so long a silence a session counts as broken; 0 for never
+ * @param statusIntervalMs {@code wal_receiver_status_interval}: the longest time between two status messages
+ * @param walBufferBytes {@code wal_buffers}
+ * @param syncMethod {@code wal_sync_method}
+ */
+record StandbyConfig(
+        String name,
+        List<Endpoint> primaries,
+        long retrieveRetryIntervalMs,
+        long receiverTimeoutMs,
+        long statusIntervalMs,
+        int walBufferBytes,
+        SyncMethod syncMethod) {
+    StandbyConfig {
+        primaries = List.copyOf(primaries);
+        if (primaries.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "primary_conninfo names no endpoint: expected one or more, such as tcp://127.0.0.1:5440");
+        }
+    }
+}

@@ -1,0 +1,464 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import lockstep.io.Clock;
+import lockstep.io.Workers;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.ControlStore;
+import lockstep.recovery.Epochs;
+import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message;
+import lockstep.transport.api.Message.Keepalive;
+import lockstep.transport.api.Message.Reason;
+import lockstep.transport.api.Message.RefusalCode;
+import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.StartReplication;
+import lockstep.transport.api.Message.WalData;
+import lockstep.transport.api.Session;
+import lockstep.wal.ReadResult;
+import lockstep.wal.Wal;
+import lockstep.wal.WalChecker;
+import lockstep.wal.WalCorruptionException;
+import lockstep.wal.WalIdentity;
+import lockstep.wal.WalReader;
+import lockstep.wal.WalRecord;
+import lockstep.wal.WalSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Receives WAL: checks it, hands it to the WAL buffers, from where the WAL writer brings it to the disk, and has it
+ * acknowledged.
+ *
+ * <p><b>Idea.</b> Three positions say it all: how far WAL has been <i>received</i> (the end of the WAL buffers), how far it
+ * has been <i>checked</i> (the end of the last record whose CRC and link are right), and how far the primary has
+ * <i>flushed</i>. Acknowledged is what is on the disk and checked; redone is what, besides, the primary cannot lose any
+ * more. A new session asks from what has been received, in the middle of a record if need be: the checker goes on where it
+ * stopped, so that changing the transport costs no byte twice and nothing on the disk.
+ *
+ * <p><b>Cutting back.</b> WAL comes before the primary has flushed it, so a primary that crashed may come back with less
+ * than is here, and may have written other WAL at the same positions since. Its answer says where the last byte that both
+ * share ends. Then, in this order:
+ * <ol>
+ *   <li>the WAL is cut back to there, durably;
+ *   <li>the primary's epochs are stored in the control file, durably;
+ *   <li>WAL is accepted.
+ * </ol>
+ * Between 1 and 2 a crash leaves WAL that is shorter and still of the old epoch, which is true. Were the epochs stored
+ * first, a crash would leave the lost bytes with a claim to be of the new epoch, and the primary would have no means to tell.
+ * Were WAL accepted before 2, bytes of the new epoch would pass for bytes of the old one, and be cut back next time though
+ * they may have been redone by then.
+ *
+ * <p>No whole record below what a primary said it had flushed is ever cut: it may have been redone, and its commits may have
+ * been acknowledged to clients. A primary that asks for that has lost flushed WAL, or is another one; a person has to decide.
+ * A record of which the primary had flushed only a part is lost to it like one that it had not flushed at all; so what it
+ * says at the beginning of a session, which may be less than it said before, replaces what was known.
+ *
+ * <p><b>WAL that is not valid</b> is never stored past its last good record nor acknowledged. The primary is told, the
+ * session ends, and the range is asked for again; when it is bad at the same place once more, after the retry interval.
+ *
+ * <p><b>Back-pressure.</b> While the WAL buffers are full, because the disk is slow or has no room, the session's thread waits
+ * here, and with it the transport and in the end the primary's sender; nothing piles up. Each piece is checked and stored in
+ * one step of exactly the size there is room for, so that a session may end between any two.
+ *
+ * <p><b>Threads.</b> Messages come on the session's thread, one session after the other; positions may be read from any.
+ */
+final class WalReceiver implements Conversation {
+    private static final Logger log = LoggerFactory.getLogger(WalReceiver.class);
+
+    private static final long ROOM_WAIT_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
+
+    /** While the disk is full, the writer tries at its own pace. */
+    private static final long FULL_DISK_WAIT_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+    private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long LEAVE_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final StandbyConfig config;
+    private final ControlStore control;
+    private final Wal wal;
+    private final WalIdentity identity;
+    private final ContinuousRedo redo;
+    private final FlushMarks marks;
+    private final Upstream upstream;
+    private final Workers workers;
+    private final Clock clock;
+    private final Acknowledger acks;
+
+    /** Used on the session's thread alone. */
+    private WalChecker checker;
+
+    /** Whether the primary of this session has said from where it sends, and that was right. */
+    private boolean agreed;
+
+    private long lastCorruptLsn = -1;
+
+    private volatile long checkedLsn;
+    private volatile long primaryFlushedLsn;
+    private volatile long startLsn;
+    private volatile long latestEndLsn;
+    private volatile long sentMicros;
+    private final AtomicLong corruptions = new AtomicLong();
+
+    /**
+     * Continues the WAL.
+     *
+     * @param lastRecordLsn where its last record begins, or {@link WalReader#UNKNOWN}
+     * @param primaryFlushedLsn up to where the primary is known to have flushed
+     */
+    WalReceiver(
+            StandbyConfig config,
+            ControlStore control,
+            Wal wal,
+            WalIdentity identity,
+            ContinuousRedo redo,
+            FlushMarks marks,
+            Upstream upstream,
+            Workers workers,
+            Clock clock,
+            long lastRecordLsn,
+            long primaryFlushedLsn) {
+        this.config = config;
+        this.control = control;
+        this.wal = wal;
+        this.identity = identity;
+        this.redo = redo;
+        this.marks = marks;
+        this.upstream = upstream;
+        this.workers = workers;
+        this.clock = clock;
+        this.primaryFlushedLsn = primaryFlushedLsn;
+        checkFrom(wal.filledLsn(), lastRecordLsn);
+        acks = new Acknowledger(wal, () -> checkedLsn, redo::appliedLsn, clock);
+        wal.addListener(acks);
+    }
+
+    private void checkFrom(long lsn, long lastRecordLsn) {
+        checker = new WalChecker(identity, lsn, lastRecordLsn);
+        checkedLsn = lsn;
+    }
+
+    /** Returns up to where WAL may be redone: checked, on this disk, and on the primary's. */
+    long appliableLsn() {
+        return Math.min(acks.flushedLsn(), primaryFlushedLsn);
+    }
+
+    /**
+     * Returns the end of a record, or a position before where redo of a base backup begins: all WAL before it is on this disk, and
+     * on the primary's, and no log is ever cut back below it.
+     */
+    long settledLsn() {
+        long checked = checkedLsn;
+        return checked <= Math.min(wal.flushedLsn(), primaryFlushedLsn)
+                ? checked
+                : Math.min(redo.appliedLsn(), acks.flushedLsn());
+    }
+
+    /** Redo has moved. */
+    void applied() {
+        acks.moved();
+    }
+
+    @Override
+    public void begin(Session session) {
+        ControlFile file = control.get();
+        session.send(new StartReplication(
+                config.name(),
+                file.systemId(),
+                file.timeline(),
+                file.epochs().last().number(),
+                wal.filledLsn()));
+    }
+
+    @Override
+    public void received(Session session, Message message) throws IOException {
+        if (message instanceof WalData data && agreed) {
+            sentMicros = data.sentAtMicros();
+            latestEndLsn = data.endLsn();
+            take(data);
+            primaryFlushed(data.flushedLsn());
+        } else if (message instanceof Keepalive keepalive) {
+            if (!agreed) {
+                // Whose flush position it tells is not known yet.
+                return;
+            }
+            sentMicros = keepalive.sentAtMicros();
+            latestEndLsn = keepalive.endLsn();
+            primaryFlushed(keepalive.flushedLsn());
+            if (keepalive.replyRequested()) {
+                acks.send(false);
+            }
+        } else if (message instanceof ReplicationStarted started && !agreed) {
+            started(session, started);
+        } else {
+            upstream.refuse(
+                    RefusalCode.PROTOCOL,
+                    "the primary sent " + message.getClass().getSimpleName() + ", which has no place here");
+        }
+    }
+
+    private void primaryFlushed(long lsn) {
+        if (lsn > primaryFlushedLsn) {
+            primaryFlushedLsn = lsn;
+            redo.wake();
+        }
+    }
+
+    // The beginning of a session.
+
+    private void started(Session session, ReplicationStarted answer) throws IOException {
+        ControlFile file = control.get();
+        long endLsn = wal.filledLsn();
+        if (answer.systemId() != file.systemId()) {
+            upstream.refuse(
+                    RefusalCode.SYSTEM_MISMATCH,
+                    "the primary at " + upstream.endpoint() + " belongs to system "
+                            + Long.toUnsignedString(answer.systemId()) + ", this standby to "
+                            + Long.toUnsignedString(file.systemId())
+                            + ". Correct primary_conninfo, or give the standby an empty data directory");
+        } else if (answer.segmentBytes() != file.segmentBytes()) {
+            upstream.refuse(
+                    RefusalCode.SYSTEM_MISMATCH,
+                    "the primary at " + upstream.endpoint() + " has WAL segments of " + answer.segmentBytes()
+                            + " bytes, this standby of " + file.segmentBytes());
+        } else if (answer.timeline() != file.timeline()) {
+            upstream.refuse(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    "the primary at " + upstream.endpoint() + " is on timeline " + answer.timeline()
+                            + ", this standby on timeline " + file.timeline() + " at " + Lsn.text(endLsn));
+        } else if (answer.startLsn() > endLsn || answer.startLsn() < 0) {
+            upstream.refuse(
+                    RefusalCode.PROTOCOL,
+                    "the primary at " + upstream.endpoint() + " wants to send WAL from " + Lsn.text(answer.startLsn())
+                            + ", this standby asked from " + Lsn.text(endLsn));
+        } else if (answer.startLsn() < endLsn && answer.startLsn() < lastSettledLsn()) {
+            upstream.refuse(
+                    RefusalCode.START_AHEAD,
+                    "the primary at " + upstream.endpoint() + " has this log only up to "
+                            + Lsn.text(answer.startLsn()) + ", but it had been flushed up to "
+                            + Lsn.text(primaryFlushedLsn) + ", and this standby has redone it up to "
+                            + Lsn.text(redo.appliedLsn()) + ". The primary has lost WAL, or is not the same one."
+                            + " If it is the one to go on with, empty the standby's data directory, so that it takes a"
+                            + " base backup");
+        } else {
+            agree(session, answer, file, endLsn);
+        }
+    }
+
+    /** Returns the end of the last whole record that is here and that the primary had flushed. */
+    private long lastSettledLsn() throws IOException {
+        long applied = redo.appliedLsn();
+        long limit = Math.min(primaryFlushedLsn, checkedLsn);
+        try (WalSource source = wal.source()) {
+            WalReader reader = new WalReader(source, identity);
+            reader.seek(applied, WalReader.UNKNOWN);
+            WalRecord record = new WalRecord();
+            while (reader.next(record, limit) == ReadResult.RECORD) {
+                // The last one counts.
+            }
+            return Math.max(applied, reader.endLsn());
+        }
+    }
+
+    private void agree(Session session, ReplicationStarted answer, ControlFile file, long endLsn) throws IOException {
+        Epochs epochs;
+        try {
+            epochs = new Epochs(answer.epochs());
+        } catch (IllegalArgumentException e) {
+            upstream.refuse(RefusalCode.PROTOCOL, "the primary's epochs make no sense: " + e.getMessage());
+            return;
+        }
+        if (!epochs.continues(file.epochs())) {
+            upstream.refuse(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    "the primary's epochs " + epochs + " do not continue this standby's " + file.epochs()
+                            + ": one of the two is a copy that went its own way. If the primary is the one to go on with, empty"
+                            + " the standby's data directory, so that it takes a base backup");
+            return;
+        }
+        if (answer.startLsn() < endLsn) {
+            log.warn(
+                    "the WAL is cut back from {} to {}: the primary lost the rest in a crash, before it had flushed it",
+                    Lsn.text(endLsn),
+                    Lsn.text(answer.startLsn()));
+            cutBack(answer.startLsn(), WalReader.UNKNOWN);
+        }
+        if (!epochs.equals(file.epochs())) {
+            control.update(present -> present.with(epochs));
+        }
+        startLsn = answer.startLsn();
+        agreed = true;
+        upstream.streaming("streaming WAL from " + Lsn.text(startLsn) + " on timeline " + answer.timeline());
+        primaryFlushedLsn = answer.flushedLsn();
+        redo.wake();
+        acks.begin(session);
+    }
+
+    /** Cuts the WAL back, in memory and on the disk. */
+    private void cutBack(long lsn, long lastRecordLsn) throws IOException {
+        checkedLsn = lsn;
+        wal.awaitFlushed(lsn);
+        redo.whileHeld(() -> wal.truncate(lsn));
+        checkFrom(lsn, lastRecordLsn);
+    }
+
+    // WAL.
+
+    private void take(WalData data) throws IOException {
+        if (data.startLsn() != wal.filledLsn()) {
+            upstream.refuse(
+                    RefusalCode.PROTOCOL,
+                    "WAL from " + Lsn.text(data.startLsn()) + " came, expected from " + Lsn.text(wal.filledLsn()));
+            return;
+        }
+        ByteBuffer bytes = data.bytes().duplicate();
+        int end = bytes.limit();
+        while (bytes.position() < end) {
+            int room = (int) Math.min(wal.receiveRoomBytes(), end - bytes.position());
+            if (room == 0) {
+                if (upstream.isEnding()) {
+                    return;
+                }
+                if (acks.isDiskFull()) {
+                    workers.pause(FULL_DISK_WAIT_NANOS);
+                } else {
+                    wal.wakeWriter();
+                    workers.pause(ROOM_WAIT_NANOS);
+                }
+                continue;
+            }
+            bytes.limit(bytes.position() + room);
+            if (!store(bytes)) {
+                return;
+            }
+            bytes.limit(end).position(bytes.position() + room);
+        }
+    }
+
+    /** Checks and stores a piece for which there is room; returns whether it was good. */
+    private boolean store(ByteBuffer piece) throws IOException {
+        long lsn = wal.filledLsn();
+        try {
+            checker.accept(lsn, piece);
+        } catch (WalCorruptionException e) {
+            corrupted(lsn, piece, e);
+            return false;
+        }
+        checkedLsn = checker.checkedLsn();
+        wal.receive(lsn, piece);
+        return true;
+    }
+
+    private void corrupted(long lsn, ByteBuffer piece, WalCorruptionException found) throws IOException {
+        long good = checker.checkedLsn();
+        long lastRecordLsn = checker.lastRecordLsn();
+        String text = "WAL that came from the primary is not valid, and is asked for again from " + Lsn.text(good)
+                + ": " + found.getMessage();
+        log.error("{}", text);
+        corruptions.incrementAndGet();
+        acks.explain(Reason.CRC_MISMATCH, found.lsn(), text);
+        if (good < lsn) {
+            cutBack(good, lastRecordLsn);
+        } else {
+            wal.receive(lsn, piece.duplicate().limit(piece.position() + (int) (good - lsn)));
+            checkFrom(good, lastRecordLsn);
+            wal.wakeWriter();
+        }
+        boolean again = lastCorruptLsn == found.lsn();
+        lastCorruptLsn = found.lsn();
+        if (again) {
+            upstream.backOff(text);
+        } else {
+            upstream.end(text);
+        }
+    }
+
+    @Override
+    public void endOfBatch() {
+        wal.wakeWriter();
+    }
+
+    @Override
+    public void ended() {
+        agreed = false;
+        acks.end();
+        wal.wakeWriter();
+    }
+
+    // The clock.
+
+    @Override
+    public long tick() {
+        if (acks.sentAgoNanos() >= TimeUnit.MILLISECONDS.toNanos(config.statusIntervalMs())) {
+            acks.send(false);
+        }
+        remember();
+        return TICK_NANOS;
+    }
+
+    private void remember() {
+        try {
+            long settled = settledLsn();
+            marks.remember(settled, settled);
+        } catch (IOException e) {
+            log.warn("could not remember how far the primary has flushed: {}", e.getMessage());
+        }
+    }
+
+    @Override
+    public void probe() {
+        acks.send(true);
+    }
+
+    @Override
+    public void leave() {
+        long deadline = clock.nanos() + LEAVE_WAIT_NANOS;
+        wal.wakeWriter();
+        while (wal.flushedLsn() < wal.filledLsn() && !acks.isDiskFull() && clock.nanos() < deadline) {
+            workers.pause(ROOM_WAIT_NANOS);
+        }
+        acks.send(false);
+        acks.explain(Reason.LEAVING, wal.flushedLsn(), "the standby \"" + config.name() + "\" is being stopped");
+    }
+
+    /** Remembers how things stand. The writer has ended, and the upstream been closed. */
+    void close() {
+        wal.removeListener(acks);
+        acks.end();
+        remember();
+    }
+
+    /** Tells the primary that this server stops because its disk failed. */
+    void panic(String message) {
+        acks.explain(Reason.FSYNC_ERROR, wal.flushedLsn(), message);
+    }
+
+    // Status.
+
+    Acknowledger acks() {
+        return acks;
+    }
+
+    long primaryFlushedLsn() {
+        return primaryFlushedLsn;
+    }
+
+    long startLsn() {
+        return startLsn;
+    }
+
+    long latestEndLsn() {
+        return latestEndLsn;
+    }
+
+    long sentMicros() {
+        return sentMicros;
+    }
+
+    long corruptions() {
+        return corruptions.get();
+    }
+}

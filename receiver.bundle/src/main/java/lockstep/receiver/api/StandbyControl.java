@@ -1,0 +1,26 @@
+package lockstep.receiver.api;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/** A running standby. An OSGi service, there while the server is one. May be used from any thread. */
+@ProviderType
+public interface StandbyControl {
+    /** Returns how it is doing. Takes no lock that work holds, so it answers at once. */
+    StandbyReport report();
+
+    /**
+     * Stops redo after the record it is at, until {@link #resumeRedo}. WAL is received and acknowledged all the same;
+     * only {@code remote_apply} waits.
+     */
+    void pauseRedo();
+
+    /** Ends what {@link #pauseRedo} began. */
+    void resumeRedo();
+
+    /**
+     * Has a restartpoint taken at the last checkpoint record that was redone.
+     *
+     * @return whether there is one that is newer than the last restartpoint
+     */
+    boolean requestRestartpoint();
+}

@@ -1,0 +1,61 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import lockstep.io.Clock;
+import lockstep.io.Disk;
+import lockstep.io.Panic;
+import lockstep.io.SyncMethod;
+import lockstep.io.Workers;
+import lockstep.receiver.api.StandbyReport;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Transport;
+import lockstep.wal.Wal;
+
+/** A standby put together by hand, for tests in other packages. */
+public final class StandbyServer implements AutoCloseable {
+    private final Standby standby;
+
+    public StandbyServer(
+            Endpoint primary,
+            int walBufferBytes,
+            SyncMethod syncMethod,
+            Disk disk,
+            Clock clock,
+            Workers workers,
+            Panic panic,
+            ResourceManagers managers,
+            Transport transport) {
+        StandbyConfig config = new StandbyConfig("s1", List.of(primary), 500, 3_000, 1_000, walBufferBytes, syncMethod);
+        Transports transports = new Transports();
+        transports.add(transport);
+        standby = new Standby(config, disk, clock, workers, panic, managers, transports);
+    }
+
+    public void start() {
+        standby.start();
+    }
+
+    public StandbyReport report() {
+        return standby.report();
+    }
+
+    public Optional<Wal> wal() {
+        return standby.wal();
+    }
+
+    public void pauseRedo() {
+        standby.pauseRedo();
+    }
+
+    public void resumeRedo() {
+        standby.resumeRedo();
+    }
+
+    @Override
+    public void close() throws IOException {
+        standby.close();
+    }
+}

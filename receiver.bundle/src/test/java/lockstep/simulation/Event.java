@@ -1,0 +1,55 @@
+package lockstep.simulation;
+
+/** What shall have happened over all seeds: a simulation that never meets a fault proves nothing about it. */
+enum Event {
+    /** A commit was released to its client. */
+    COMMIT_RELEASED,
+    /** A commit was released before one that stands earlier in the log. */
+    EARLY_RELEASE,
+    /** The primary took a checkpoint. */
+    CHECKPOINT,
+    /** The standby took a restartpoint. */
+    RESTARTPOINT,
+    /** A segment was given the name of a later one. */
+    SEGMENT_RECYCLED,
+    /** The standby was built from a base backup. */
+    BASE_BACKUP,
+    /** A standby that was restarted went on with what it had. */
+    BASE_BACKUP_NOT_NEEDED,
+    /** A primary that lost WAL came back, and still had less than the standby. */
+    CUT_BACK_PRIMARY_HAS_LESS,
+    /** A primary that lost WAL came back, and had already written past what the standby held. */
+    CUT_BACK_PRIMARY_HAS_MORE,
+    /** The primary had removed WAL that the standby needed. */
+    WAL_REMOVED,
+    /** A process was killed; its machine went on. */
+    KILL,
+    /** A machine lost its power, and with it what it had not flushed. */
+    POWER_LOSS,
+    /** A machine went between two blocks of one write. */
+    CRASH_WITHIN_WRITE,
+    /** A machine went before a flush that would have covered what it had written. */
+    CRASH_BEFORE_SYNC,
+    /** A server went while it recovered. */
+    CRASH_DURING_RECOVERY,
+    /** A block was on the disk in part only after a loss of power. */
+    TORN_BLOCK,
+    /** A later block was on the disk, and an earlier one was not. */
+    BLOCKS_OUT_OF_ORDER,
+    /** A flush failed. */
+    SYNC_FAILED,
+    /** The standby's disk was full for a while. */
+    DISK_FULL,
+    /** A server was stopped in good order. */
+    ORDERLY_STOP,
+    /** Redo was paused for a while. */
+    REDO_PAUSED,
+    /** A session broke. */
+    SESSION_CUT,
+    /** A session fell silent. */
+    SESSION_SILENT,
+    /** A bit changed on its way. */
+    BIT_FLIPPED,
+    /** Nobody could connect for a while. */
+    NETWORK_DOWN
+}

@@ -1,0 +1,147 @@
+package lockstep.simulation;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import lockstep.commit.CommitLevel;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.SegmentFiles;
+import lockstep.wal.WalLayout;
+
+/**
+ * What was promised to clients, and the comparison of the promises with what is on the two disks. Believes no position that a
+ * server tells: it looks at the bytes.
+ */
+final class Ledger implements NumberStore.Witness {
+    private static final int TIMELINE = 1;
+
+    /** What is compared at a time; segments consist of whole pieces. */
+    private static final int PIECE_BYTES = 32 << 10;
+
+    private record Promise(long lsn, CommitLevel level) {}
+
+    private final WalLayout layout;
+    private final Tally tally;
+    private final Map<Long, String> paths = new HashMap<>();
+    private final TreeMap<Long, Promise> promises = new TreeMap<>();
+    private final TreeMap<Long, Long> redoneOnStandby = new TreeMap<>();
+    private SimDisk primary;
+    private SimDisk standby;
+    private boolean standbyCounts;
+    private long remotePromisedLsn;
+
+    Ledger(WalLayout layout, Tally tally) {
+        this.layout = layout;
+        this.tally = tally;
+    }
+
+    /** Looks at these disks from now on. */
+    void disks(SimDisk primaryDisk, SimDisk standbyDisk) {
+        primary = primaryDisk;
+        standby = standbyDisk;
+    }
+
+    /** The standby's data directory has been emptied: until it has been built again there is one copy. */
+    void standbyLost() {
+        standbyCounts = false;
+        redoneOnStandby.clear();
+    }
+
+    /** The standby holds all that was promised, and is to keep it. */
+    void standbyComplete() {
+        standbyCounts = true;
+    }
+
+    /** Returns up to where the standby must have the log. */
+    long remotePromisedLsn() {
+        return standbyCounts ? remotePromisedLsn : 0;
+    }
+
+    /** A commit is about to become visible on the primary, and acknowledged: it must be as safe as its level says. */
+    @Override
+    public void released(NumberStore.NumberCommit commit, boolean early) {
+        tally.count(early ? Event.EARLY_RELEASE : Event.COMMIT_RELEASED);
+        long to = commit.lsn();
+        long from = Math.max(layout.segmentStart(layout.segmentOf(to - 1)), to - commit.bytes());
+        byte[] here = bytes(primary, from, to, true);
+        check(
+                here != null && Arrays.equals(here, bytes(primary, from, to, false)),
+                () -> describe(commit) + " is released before it is on the primary's disk");
+        if (commit.level().compareTo(CommitLevel.ON) >= 0) {
+            check(
+                    Arrays.equals(here, bytes(standby, from, to, true)),
+                    () -> describe(commit) + " is released before it is on the standby's disk");
+            remotePromisedLsn = Math.max(remotePromisedLsn, to);
+            standbyCounts = true;
+        }
+        if (commit.level() == CommitLevel.REMOTE_APPLY) {
+            Long redoneLsn = redoneOnStandby.get(commit.number());
+            check(
+                    redoneLsn != null && redoneLsn == to,
+                    () -> describe(commit) + " is released before the standby has redone it");
+        }
+        promises.put(commit.number(), new Promise(to, commit.level()));
+    }
+
+    private static String describe(NumberStore.NumberCommit commit) {
+        return "commit " + commit.number() + " at " + Lsn.text(commit.lsn()) + ", level " + commit.level();
+    }
+
+    /** A number becomes visible on the standby: the primary must not be able to lose it any more. */
+    void redoneOnStandby(long number, long lsn) {
+        redoneOnStandby.put(number, lsn);
+        long from = Math.max(layout.segmentStart(layout.segmentOf(lsn - 1)), lsn - 64);
+        byte[] there = bytes(primary, from, lsn, true);
+        check(
+                there == null || Arrays.equals(there, bytes(standby, from, lsn, true)),
+                () -> "the standby shows commit " + number + " at " + Lsn.text(lsn)
+                        + ", which is not the same on the primary's disk");
+    }
+
+    /** A server has recovered: all that was promised must be there. */
+    void recovered(String server, NavigableMap<Long, Long> numbers, boolean remote) {
+        promises.forEach((number, promise) -> {
+            if (!remote || promise.level.compareTo(CommitLevel.ON) >= 0) {
+                Long lsn = numbers.get(number);
+                check(
+                        lsn != null && lsn == promise.lsn,
+                        () -> "commit " + number + " was acknowledged at " + promise.level + " at "
+                                + Lsn.text(promise.lsn)
+                                + "; after recovery " + server + " has it at "
+                                + (lsn == null ? "no place" : Lsn.text(lsn)));
+            }
+        });
+    }
+
+    /** Compares what both have on the disk. */
+    void compare(long fromLsn, long toLsn) {
+        for (long from = fromLsn; from < toLsn; ) {
+            long to = Math.min(toLsn, (from / PIECE_BYTES + 1) * PIECE_BYTES);
+            byte[] here = bytes(primary, from, to, true);
+            byte[] there = bytes(standby, from, to, true);
+            if (here != null && there != null) {
+                int at = Arrays.mismatch(here, there);
+                long start = from;
+                check(at < 0, () -> "the standby's log differs from the primary's at " + Lsn.text(start + at));
+            }
+            from = to;
+        }
+    }
+
+    /** Returns WAL within one segment as it is on a disk; null if the segment is not there. */
+    private byte[] bytes(SimDisk disk, long from, long to, boolean flushedOnly) {
+        String path = paths.computeIfAbsent(
+                layout.segmentOf(from),
+                segment -> SegmentFiles.DIRECTORY + '/' + layout.segmentName(TIMELINE, segment));
+        return disk.content(path, layout.offsetInSegment(from), (int) (to - from), flushedOnly);
+    }
+
+    private static void check(boolean good, Supplier<String> otherwise) {
+        if (!good) {
+            throw new AssertionError(otherwise.get());
+        }
+    }
+}

@@ -1,0 +1,577 @@
+package lockstep.simulation;
+
+import java.io.IOException;
+import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import lockstep.commit.CommitLevel;
+import lockstep.io.Step;
+import lockstep.io.SyncMethod;
+import lockstep.primary.Primary;
+import lockstep.primary.PrimaryConfig;
+import lockstep.receiver.StandbyServer;
+import lockstep.receiver.api.ReceiverState;
+import lockstep.receiver.api.StandbyReport;
+import lockstep.recovery.Checkpointer;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SenderConfig;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message;
+import lockstep.wal.Wal;
+import lockstep.wal.WalLayout;
+
+/**
+ * A primary and a standby, in one thread, in a world that a seed decides.
+ *
+ * <p><b>What is real.</b> All of both servers: log, commit queue, senders, receiver, redo, recovery, checkpoints, base
+ * backup, and the codec of the messages. <b>What is simulated</b> is what lies behind the seams of {@code lockstep.io} and
+ * the transport contract: {@link SimDisk disks}, the {@link SimScheduler clock and the threads}, the {@link SimNetwork
+ * network}. The store is a set of numbers ({@link NumberStore}).
+ *
+ * <p><b>What happens.</b> Clients commit numbers at all levels, in records of a few bytes to many pages. Meanwhile either
+ * server is killed, loses power, or is stopped in good order, at any moment or at a chosen operation of its disk, also while it
+ * recovers, and is started again; unflushed sectors are lost in any combination; flushes fail; the standby's disk is full; sessions
+ * break or fall silent with messages under way; bits flip; redo is paused; segments are switched, checkpoints taken.
+ *
+ * <p><b>What must hold</b>, looked up in the bytes on the disks by the {@link Ledger}, whatever the servers believe:
+ * <ol>
+ *   <li>What becomes visible on the primary is on its disk; at {@code on} and above, the same bytes are on the standby's disk; at
+ *       {@code remote_apply} the standby has redone it.
+ *   <li>After every recovery each acknowledged commit is there, at its position. On the standby, the log reaches past every
+ *       commit acknowledged at {@code on}, whenever it is opened.
+ *   <li>What becomes visible on the standby is on the primary's disk.
+ *   <li>While a session streams, both logs are equal as far as both have them on the disk.
+ *   <li>When all faults end, everything comes to rest by itself: both stores and both logs are equal. Then either machine is
+ *       lost, and the other, alone, has all that it must have.
+ * </ol>
+ *
+ * <p><b>Replay.</b> A seed always does the same: {@code -Dlockstep.simulation.seed=N} runs that one alone, with both servers'
+ * logs; {@code -Dlockstep.simulation.seeds=COUNT} says how many are run.
+ */
+final class Simulation {
+    private static final int SEGMENT_BYTES = 1 << 20;
+    private static final int BUFFER_BYTES = 64 << 10;
+    private static final int ACTIONS = 120;
+    private static final int COMPARE_AGAIN_BYTES = 64 << 10;
+    private static final long MICROS = 1_000;
+    private static final long MILLIS = 1_000_000;
+    private static final long SECONDS = 1_000_000_000;
+    private static final Endpoint ENDPOINT = Endpoint.parse("sim://primary");
+
+    private final SplittableRandom random;
+    private final Tally tally = new Tally();
+    private final SimScheduler scheduler;
+    private final SimNetwork network;
+    private final Ledger ledger;
+    private final WalLayout layout = new WalLayout(SEGMENT_BYTES);
+    private final SyncMethod syncMethod;
+    private final long keepBytes;
+    private final int levelBias;
+    private final PrimaryServer primary;
+    private final Standby standby;
+    private long nextNumber;
+    private long comparedLsn;
+
+    Simulation(long seed) {
+        random = new SplittableRandom(seed);
+        scheduler = new SimScheduler(random.split());
+        network = new SimNetwork(random.split(), scheduler, tally, this::answered);
+        ledger = new Ledger(layout, tally);
+        syncMethod = random.nextInt(3) == 0 ? SyncMethod.DIRECT_DATASYNC : SyncMethod.FDATASYNC;
+        keepBytes = random.nextInt(4) == 0 ? 0 : 3L * SEGMENT_BYTES;
+        levelBias = random.nextInt(5);
+        primary = new PrimaryServer(new SimDisk("primary", random.split(), scheduler, tally));
+        standby = new Standby(new SimDisk("standby", random.split(), scheduler, tally));
+        ledger.disks(primary.disk, standby.disk);
+    }
+
+    Tally tally() {
+        return tally;
+    }
+
+    /** Runs to the end; an error says what did not hold. */
+    void run() {
+        primary.start();
+        standby.start();
+        for (int i = 0; i < ACTIONS; i++) {
+            act();
+            scheduler.runFor(someTime());
+            look();
+        }
+        settle();
+    }
+
+    private long someTime() {
+        int kind = random.nextInt(100);
+        if (kind < 70) {
+            return random.nextInt(400) * MICROS;
+        } else if (kind < 97) {
+            return random.nextInt(20) * MILLIS;
+        }
+        return random.nextInt(4_000) * MILLIS;
+    }
+
+    private boolean chance(int percent) {
+        return random.nextInt(100) < percent;
+    }
+
+    private Server either() {
+        return random.nextBoolean() ? primary : standby;
+    }
+
+    private void act() {
+        int kind = random.nextInt(1000);
+        if (kind < 700) {
+            for (int i = random.nextInt(4); i >= 0; i--) {
+                commit(level(), chance(4) ? random.nextInt(28 << 10) : random.nextInt(3000));
+            }
+        } else if (kind < 720) {
+            either().crash(chance(50));
+        } else if (kind < 760) {
+            either().crashAtOperation(1 + random.nextInt(chance(50) ? 10 : 100));
+        } else if (kind < 860) {
+            either().startToCrash();
+        } else if (kind < 880) {
+            network.cutSessions();
+        } else if (kind < 890) {
+            network.silenceSessions();
+        } else if (kind < 900) {
+            network.flipABit();
+        } else if (kind < 910) {
+            network.setCut(chance(50));
+        } else if (kind < 920) {
+            standby.disk.fillFor(random.nextInt(1_500) * MILLIS);
+        } else if (kind < 930) {
+            either().disk.failNextSync();
+        } else if (kind < 940) {
+            standby.pauseRedo(chance(50));
+        } else if (kind < 955) {
+            either().stop();
+        } else if (kind < 980) {
+            primary.switchSegment();
+        } else {
+            primary.checkpoint();
+        }
+        if (chance(20)) {
+            primary.startIfDown();
+        }
+        if (chance(30)) {
+            standby.startIfDown();
+        }
+    }
+
+    private CommitLevel level() {
+        CommitLevel[] levels = CommitLevel.values();
+        return levels[chance(50) ? levelBias : random.nextInt(levels.length)];
+    }
+
+    private void commit(CommitLevel level, int bytes) {
+        primary.command("commit", () -> {
+            if (primary.server.commits().isPresent()) {
+                primary.store.commit(primary.server.commits().get(), nextNumber++, bytes, level);
+            }
+        });
+    }
+
+    /** What must hold at every moment. */
+    private void look() {
+        primary.look();
+        standby.look();
+        if (primary.wal() != null && standby.isStreamingFrom(primary)) {
+            // The standby may hold a part of a record that will turn out bad; only what was checked is acknowledged.
+            long to = Math.min(
+                    primary.wal().flushedLsn(),
+                    standby.server.report().receiver().flushedLsn());
+            ledger.compare(Math.max(comparedLsn, to - SEGMENT_BYTES), to);
+            comparedLsn = to;
+        } else {
+            comparedLsn = Math.max(0, comparedLsn - COMPARE_AGAIN_BYTES);
+        }
+    }
+
+    /** The primary says from where on it sends. */
+    private void answered(Message.StartReplication asked, Message.ReplicationStarted answer) {
+        if (answer.startLsn() < asked.startLsn()) {
+            tally.count(
+                    primary.wal().filledLsn() > asked.startLsn()
+                            ? Event.CUT_BACK_PRIMARY_HAS_MORE
+                            : Event.CUT_BACK_PRIMARY_HAS_LESS);
+        }
+        if (!standby.tookBackup) {
+            tally.count(Event.BASE_BACKUP_NOT_NEEDED);
+        }
+    }
+
+    /** Ends all faults, and waits for everything to come to rest. */
+    private void settle() {
+        network.setCut(false);
+        primary.heal();
+        standby.heal();
+        await("the primary to accept commits", () -> primary.wal() != null);
+        long last = nextNumber;
+        commit(CommitLevel.REMOTE_APPLY, 100);
+        await("the last commit", () -> primary.store.contains(last));
+        await("the standby to redo it", () -> standby.store.contains(last));
+        await(
+                "rest",
+                () -> standby.isStreamingFrom(primary)
+                        && primary.wal().flushedLsn() == primary.wal().filledLsn()
+                        && standby.wal().flushedLsn() == primary.wal().flushedLsn()
+                        && standby.server.report().redo().appliedLsn()
+                                == primary.wal().flushedLsn());
+        look();
+        ledger.compare(layout.segmentStart(1), primary.wal().flushedLsn());
+        check(
+                primary.store.numbers().equals(standby.store.numbers()),
+                () -> "the stores differ: primary " + primary.store.numbers() + ", standby " + standby.store.numbers());
+        primary.crash(true);
+        standby.crash(true);
+        aloneHasAll("the primary", primary.disk, false);
+        aloneHasAll("the standby", standby.disk, true);
+    }
+
+    private void await(String what, BooleanSupplier condition) {
+        long limit = scheduler.nanos() + 120 * SECONDS;
+        while (!condition.getAsBoolean()) {
+            check(
+                    scheduler.nanos() < limit,
+                    () -> "waited in vain for " + what + "; primary: " + primary.server.state() + " "
+                            + primary.server.reason() + "; standby: " + standby.report() + "; " + scheduler);
+            scheduler.runFor(10 * MILLIS);
+            look();
+            primary.startIfDown();
+            standby.startIfDown();
+        }
+    }
+
+    /** The other machine is lost: opens what is on this disk as a primary. */
+    private void aloneHasAll(String name, SimDisk disk, boolean remote) {
+        PrimaryServer alone = new PrimaryServer(disk.copy(random.split()));
+        alone.witness = new NumberStore.Witness() {};
+        alone.start();
+        for (int i = 0; i < 10_000 && alone.wal() == null; i++) {
+            scheduler.runFor(MILLIS);
+        }
+        check(
+                alone.wal() != null,
+                () -> name + " cannot be opened alone: " + alone.server.state() + ' ' + alone.server.reason());
+        ledger.recovered(name + ", alone,", alone.store.numbers(), remote);
+        alone.crash(false);
+    }
+
+    private static void check(boolean good, Supplier<String> otherwise) {
+        if (!good) {
+            throw new AssertionError(otherwise.get());
+        }
+    }
+
+    /** A machine, and the server on it. */
+    private abstract class Server {
+        SimDisk disk;
+        SimScheduler.Machine machine;
+        NumberStore store;
+        NumberStore.Witness witness;
+        boolean looked;
+
+        Server(SimDisk disk) {
+            this.disk = disk;
+        }
+
+        abstract String name();
+
+        abstract void boot(ResourceManagers managers) throws IOException;
+
+        abstract void close() throws Exception;
+
+        abstract Wal wal();
+
+        boolean isUp() {
+            return machine != null && machine.isAlive();
+        }
+
+        void start() {
+            disk = disk.again();
+            machine = scheduler.machine(name());
+            store = new NumberStore(disk, witness);
+            looked = false;
+            if (primary != null && standby != null) {
+                ledger.disks(primary.disk, standby.disk);
+            }
+            ResourceManagers managers = new ResourceManagers();
+            managers.add(store);
+            command("boot", () -> boot(managers));
+        }
+
+        void startToCrash() {
+            if (!isUp()) {
+                crashAtOperation(1 + random.nextInt(40));
+                start();
+            }
+        }
+
+        void startIfDown() {
+            if (!isUp()) {
+                start();
+            }
+        }
+
+        /** Ends it at once. */
+        void crash(boolean power) {
+            if (!isUp()) {
+                return;
+            }
+            tally.count(power ? Event.POWER_LOSS : Event.KILL);
+            if (wal() == null) {
+                tally.count(Event.CRASH_DURING_RECOVERY);
+            }
+            machine.end();
+            disk.off();
+            if (power) {
+                disk.losePower();
+            }
+            network.gone(machine, power && chance(30));
+        }
+
+        void crashAtOperation(int operations) {
+            boolean power = chance(70);
+            disk.crashAfter(operations, () -> crash(power));
+        }
+
+        void panic(String message, Throwable cause) {
+            if (cause instanceof SimCrash gone) {
+                throw gone;
+            }
+            check(disk.hasFailed(), () -> name() + " panics: " + message + " " + cause);
+            crash(chance(50));
+            throw new SimCrash(name());
+        }
+
+        /** Does something on a thread of the server. */
+        void command(String what, Command command) {
+            if (isUp()) {
+                scheduler.runNow(machine, what, () -> {
+                    command.run();
+                    return Step.UNTIL_WOKEN;
+                });
+            }
+        }
+
+        void stop() {
+            command("stop", () -> {
+                close();
+                tally.count(Event.ORDERLY_STOP);
+                machine.end();
+                disk.off();
+                network.gone(machine, false);
+            });
+        }
+
+        void heal() {
+            disk.heal();
+            startIfDown();
+            disk.heal();
+        }
+    }
+
+    private interface Command {
+        void run() throws Exception;
+    }
+
+    private final class PrimaryServer extends Server {
+        Primary server;
+
+        PrimaryServer(SimDisk disk) {
+            super(disk);
+            witness = ledger;
+        }
+
+        @Override
+        String name() {
+            return "primary";
+        }
+
+        @Override
+        void boot(ResourceManagers managers) throws IOException {
+            server = null;
+            Primary opened = new Primary(
+                    new PrimaryConfig(
+                            SEGMENT_BYTES,
+                            BUFFER_BYTES,
+                            syncMethod,
+                            CommitLevel.LOCAL,
+                            true,
+                            new Checkpointer.Config(2_000, 1 << 20, keepBytes),
+                            new SenderConfig(10, 3_000)),
+                    disk,
+                    scheduler,
+                    machine,
+                    this::panic,
+                    managers,
+                    () -> {});
+            server = opened;
+            opened.start();
+        }
+
+        @Override
+        void close() throws IOException {
+            if (server != null) {
+                server.close();
+            }
+        }
+
+        @Override
+        Wal wal() {
+            return !isUp() || server == null ? null : server.wal().orElse(null);
+        }
+
+        void look() {
+            if (!isUp() || server == null) {
+                return;
+            }
+            if (server.state() == Primary.State.FAILED) {
+                check(disk.hasFailed(), () -> "the primary cannot recover: " + server.reason());
+                crash(false);
+            } else if (wal() != null && !looked) {
+                looked = true;
+                ledger.recovered("the primary", store.numbers(), false);
+                command(
+                        "listen",
+                        () -> network.transport(machine)
+                                .listen(ENDPOINT, server.senders().orElseThrow()));
+            }
+        }
+
+        void switchSegment() {
+            command("switch", () -> {
+                if (wal() != null) {
+                    wal().switchSegment();
+                }
+            });
+        }
+
+        void checkpoint() {
+            command("checkpoint", () -> {
+                if (wal() != null) {
+                    server.checkpoint();
+                    tally.count(Event.CHECKPOINT);
+                }
+            });
+        }
+    }
+
+    private final class Standby extends Server {
+        StandbyServer server;
+        boolean tookBackup;
+        long restartpoints;
+
+        Standby(SimDisk disk) {
+            super(disk);
+            witness = new NumberStore.Witness() {
+                @Override
+                public void redone(long number, long lsn) {
+                    ledger.redoneOnStandby(number, lsn);
+                }
+            };
+        }
+
+        @Override
+        String name() {
+            return "standby";
+        }
+
+        @Override
+        void boot(ResourceManagers managers) {
+            tookBackup = false;
+            restartpoints = 0;
+            server = new StandbyServer(
+                    ENDPOINT,
+                    BUFFER_BYTES,
+                    syncMethod,
+                    disk,
+                    scheduler,
+                    machine,
+                    this::panic,
+                    managers,
+                    network.transport(machine));
+            server.start();
+        }
+
+        @Override
+        void close() throws Exception {
+            server.close();
+        }
+
+        @Override
+        Wal wal() {
+            return isUp() ? server.wal().orElse(null) : null;
+        }
+
+        StandbyReport report() {
+            return isUp() ? server.report() : null;
+        }
+
+        boolean isStreamingFrom(PrimaryServer from) {
+            return wal() != null
+                    && server.report().receiver().state() == ReceiverState.STREAMING
+                    && network.areLinked(machine, from.machine);
+        }
+
+        void pauseRedo(boolean pause) {
+            command("redo", () -> {
+                if (pause) {
+                    tally.count(Event.REDO_PAUSED);
+                    server.pauseRedo();
+                } else {
+                    server.resumeRedo();
+                }
+            });
+        }
+
+        @Override
+        void heal() {
+            super.heal();
+            pauseRedo(false);
+        }
+
+        void look() {
+            if (!isUp()) {
+                return;
+            }
+            StandbyReport report = server.report();
+            if (!report.problem().isEmpty() && !report.problem().contains("No space left")) {
+                check(disk.hasFailed(), () -> "the standby has a problem: " + report.problem());
+                crash(false);
+                return;
+            }
+            String error = report.receiver().lastError();
+            check(
+                    !error.contains("went its own way") && !error.contains("has lost WAL"),
+                    () -> "the standby is refused: " + error);
+            if (report.backup().active()) {
+                tookBackup = true;
+            }
+            if (wal() != null && !looked) {
+                looked = true;
+                if (tookBackup) {
+                    tally.count(Event.BASE_BACKUP);
+                }
+                check(
+                        wal().filledLsn() >= ledger.remotePromisedLsn(),
+                        () -> "the standby has the log up to " + Lsn.text(wal().filledLsn()) + ", but commits up to "
+                                + Lsn.text(ledger.remotePromisedLsn()) + " were acknowledged by it");
+            }
+            while (restartpoints < report.restartpoints().count()) {
+                restartpoints++;
+                tally.count(Event.RESTARTPOINT);
+            }
+            if (error.contains("Empty the standby's data directory")) {
+                tally.count(Event.WAL_REMOVED);
+                crash(false);
+                disk = new SimDisk("standby", random.split(), scheduler, tally);
+                ledger.standbyLost();
+                ledger.disks(primary.disk, disk);
+            }
+        }
+    }
+}
