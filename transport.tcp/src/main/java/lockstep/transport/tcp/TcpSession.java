@@ -1,0 +1,362 @@
+package lockstep.transport.tcp;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelConfig;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.SingleThreadIoEventLoop;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.util.NetUtil;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import lockstep.transport.api.MalformedMessageException;
+import lockstep.transport.api.Message;
+import lockstep.transport.api.MessageCodec;
+import lockstep.transport.api.Peer;
+import lockstep.transport.api.Session;
+import lockstep.transport.api.SessionHandler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One TCP connection, from its first byte to its last.
+ *
+ * <p><b>Idea.</b> Each session has an event loop of its own: one thread that reads, decodes, calls the handler, and
+ * writes. A handler that blocks therefore stops reading, TCP's window closes, and the peer's {@link #isWritable} turns
+ * false: back-pressure needs no code. The usual few loops for all connections would let one blocked handler stop others;
+ * handing messages to a second thread would cost a queue, a copy and a wake-up on the path that commits wait for. There
+ * are few sessions, so threads are cheap. The price: what another thread sends waits while the handler blocks.
+ *
+ * <pre>
+ *   state     event                            next      what happens
+ *   GREETING  the peer's greeting              OPEN      a handler is asked for; messages flow
+ *             foreign bytes, too late, close   ENDED     refused at once
+ *   OPEN      close(cause)                     CLOSING   what was sent goes out, then the end of the stream
+ *             damaged frame, connection lost   ENDED
+ *   CLOSING   the peer's end, or a second      ENDED     what the peer still says is thrown away
+ *   ENDED                                                closed(cause), once and last; the thread ends
+ * </pre>
+ *
+ * <p>In CLOSING the connection is kept and read, because closing a socket with unread bytes makes TCP throw away what
+ * is still on its way to the peer: a refusal would be lost just when it matters.
+ *
+ * <p><b>Invariants.</b> State, handler and reader belong to the event loop. {@code cause} is set once, by whoever ends the
+ * session first; nothing is sent or delivered after it. Nothing of the handler is called inside a call of the handler.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // what fails on a channel closes it, and that is heard
+final class TcpSession extends ChannelDuplexHandler implements Session {
+    private static final Logger log = LoggerFactory.getLogger(TcpSession.class);
+    private static final long LAST_WORDS_MS = 1_000;
+    private static final int MIN_READ_BYTES = 4 << 10;
+    private static final int FIRST_READ_BYTES = 64 << 10;
+    private static final int MAX_READ_BYTES = 1 << 20;
+    private static final int LOW_WATER_BYTES = 1 << 20;
+    private static final int HIGH_WATER_BYTES = 4 << 20;
+
+    private enum State {
+        GREETING,
+        OPEN,
+        CLOSING,
+        ENDED
+    }
+
+    /** Who wants the session. Exactly one of the two is called, once, on the session's thread. */
+    interface Opening {
+        /** Takes the open session; returns who handles its messages, or null if it is wanted no more. */
+        SessionHandler opened(TcpSession session);
+
+        /** Hears that there will be no session; {@code why} says what was found. */
+        void failed(String why, Throwable reason);
+    }
+
+    private final Opening opening;
+    private final boolean connecting;
+    private final int greetingMs;
+    private final AtomicReference<String> cause = new AtomicReference<>();
+
+    private volatile Channel channel;
+    private volatile Peer peer = new Peer("", "", false);
+
+    private State state = State.GREETING;
+    private final Greeting greeting = new Greeting();
+    private final FrameReader frames = new FrameReader();
+    private Throwable reason;
+    private SessionHandler handler;
+    private boolean delivered;
+    private boolean flushLater;
+
+    /**
+     * @param connecting whether this side opens the connection, and so greets first
+     * @param greetingMs how long the peer may take to greet
+     */
+    TcpSession(boolean connecting, int greetingMs, Opening opening) {
+        this.connecting = connecting;
+        this.greetingMs = greetingMs;
+        this.opening = opening;
+    }
+
+    @Override
+    public void send(Message message) {
+        if (cause.get() == null) {
+            channel.writeAndFlush(frame(message));
+        }
+    }
+
+    private ByteBuf frame(Message message) {
+        int bytes = MessageCodec.frameBytes(message);
+        ByteBuf frame = channel.alloc().directBuffer(bytes, bytes);
+        try {
+            MessageCodec.encode(message, frame.internalNioBuffer(0, bytes));
+            return frame.writerIndex(bytes);
+        } catch (RuntimeException e) {
+            frame.release();
+            throw e;
+        }
+    }
+
+    @Override
+    public boolean isWritable() {
+        return cause.get() == null && channel.isWritable();
+    }
+
+    @Override
+    public Peer peer() {
+        return peer;
+    }
+
+    /** Ends the session, in whatever state it is; also before there is a connection. */
+    @Override
+    public void close(String why) {
+        if (cause.compareAndSet(null, why) && channel != null) {
+            try {
+                // Queued even on the loop itself: other threads may have sent before, and their bytes are queued too.
+                channel.eventLoop().execute(this::finish);
+            } catch (RejectedExecutionException e) {
+                log.debug("session with {} had ended when it was closed: {}", peer.address(), why);
+            }
+        }
+    }
+
+    private void finish() {
+        if (state == State.OPEN) {
+            state = State.CLOSING;
+            channel.writeAndFlush(Unpooled.EMPTY_BUFFER)
+                    .addListener(sent -> ((DuplexChannel) channel).shutdownOutput());
+            channel.eventLoop().schedule(() -> channel.close(), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
+        } else if (state == State.GREETING) {
+            channel.close();
+        }
+    }
+
+    /** Ends the session at once. */
+    private void abort(String why, Throwable because) {
+        if (cause.compareAndSet(null, why)) {
+            reason = because;
+        }
+        channel.close();
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        channel = ctx.channel();
+        ChannelConfig config = channel.config();
+        config.setOption(ChannelOption.TCP_NODELAY, true);
+        config.setWriteBufferWaterMark(new WriteBufferWaterMark(LOW_WATER_BYTES, HIGH_WATER_BYTES));
+        config.setRecvByteBufAllocator(
+                new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, FIRST_READ_BYTES, MAX_READ_BYTES));
+        // The kernel's buffers are left alone: Linux grows them to megabytes while a connection can use them, and stops
+        // doing so, often at 200 kB, once a size has been asked for.
+    }
+
+    @Override
+    public void channelRegistered(ChannelHandlerContext ctx) {
+        channel.closeFuture().addListener(closed -> EventLoops.end(channel.eventLoop()));
+        channel.eventLoop().schedule(this::greetingTooLate, greetingMs, TimeUnit.MILLISECONDS);
+        if (cause.get() != null) {
+            channel.close();
+        }
+        ctx.fireChannelRegistered();
+    }
+
+    private void greetingTooLate() {
+        if (state == State.GREETING) {
+            abort(
+                    "expected a Lockstep server to greet within " + greetingMs + " ms, found " + greeting.heardBytes()
+                            + " of " + Greeting.BYTES + " bytes",
+                    null);
+        }
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+        peer = new Peer(NetUtil.toSocketAddressString((InetSocketAddress) channel.remoteAddress()), "", false);
+        if (connecting) {
+            channel.writeAndFlush(Greeting.encode(channel.alloc()));
+        }
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+        ByteBuf in = (ByteBuf) message;
+        try {
+            if (state == State.GREETING && cause.get() == null && greeting.hear(in)) {
+                open();
+            }
+            if (state == State.OPEN) {
+                frames.read(in, this::deliver);
+            }
+        } catch (MalformedMessageException e) {
+            abort(state == State.OPEN ? "message from " + peer.address() + ": " + e.getMessage() : e.getMessage(), e);
+        } finally {
+            in.release();
+        }
+    }
+
+    private void open() {
+        if (!connecting) {
+            channel.writeAndFlush(Greeting.encode(channel.alloc()));
+        }
+        state = State.OPEN;
+        try {
+            handler = opening.opened(this);
+            if (handler == null) {
+                close("nobody takes the session");
+            }
+        } catch (RuntimeException | Error e) {
+            defect("accepting the session", e);
+        }
+    }
+
+    private boolean deliver(Message message) {
+        if (cause.get() == null) {
+            delivered = true;
+            try {
+                handler.received(this, message);
+            } catch (RuntimeException | Error e) {
+                defect("receiving " + message.getClass().getSimpleName(), e);
+            }
+        }
+        return cause.get() == null;
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+        if (delivered && cause.get() == null) {
+            delivered = false;
+            try {
+                handler.endOfBatch();
+            } catch (RuntimeException | Error e) {
+                defect("ending a batch", e);
+            }
+        }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (channel.isWritable()) {
+            // May have been caused by a send of the handler, so not now but when that has returned.
+            channel.eventLoop().execute(this::writable);
+        }
+    }
+
+    private void writable() {
+        if (handler != null && cause.get() == null) {
+            try {
+                handler.writable();
+            } catch (RuntimeException | Error e) {
+                defect("going on to send", e);
+            }
+        }
+    }
+
+    private void defect(String doing, Throwable e) {
+        log.error("session with {}: {} failed, which is a defect; the session is closed", peer.address(), doing, e);
+        close(doing + " failed: " + e);
+    }
+
+    @Override
+    public void write(ChannelHandlerContext ctx, Object frame, ChannelPromise promise) {
+        ctx.write(frame, promise.addListener((ChannelFuture sent) -> lost(sent.cause())));
+    }
+
+    /** Flushes at once, or, when other threads have more to send already, once for all of it. */
+    @Override
+    public void flush(ChannelHandlerContext ctx) {
+        if (((SingleThreadIoEventLoop) ctx.channel().eventLoop()).pendingTasks() == 0) {
+            ctx.flush();
+        } else if (!flushLater) {
+            flushLater = true;
+            ctx.channel().eventLoop().execute(() -> {
+                flushLater = false;
+                ctx.flush();
+            });
+        }
+    }
+
+    /** Keeps why the connection was lost; that it was lost shows by itself. */
+    private void lost(Throwable because) {
+        if (because instanceof IOException
+                && !(because instanceof ClosedChannelException)
+                && cause.compareAndSet(null, "connection to " + peer.address() + " lost: " + because.getMessage())) {
+            reason = because;
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable e) {
+        lost(e);
+        if (!(e instanceof IOException)) {
+            log.error("session with {} failed, which is a defect; the session is closed", peer.address(), e);
+        }
+        abort("session failed: " + e, e);
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        int cut = frames.partialBytes();
+        cause.compareAndSet(
+                null,
+                peer.address() + " closed the connection"
+                        + (cut > 0 ? " in the middle of a message, after " + cut + " of its bytes" : ""));
+        end();
+    }
+
+    /** Hears that no connection came about. */
+    void notConnected(String why, Throwable because) {
+        if (cause.compareAndSet(null, why)) {
+            reason = because;
+        }
+        end();
+    }
+
+    private void end() {
+        boolean wasOpen = state == State.OPEN || state == State.CLOSING;
+        state = State.ENDED;
+        frames.release();
+        try {
+            if (handler != null) {
+                handler.closed(cause.get());
+            } else if (!wasOpen) {
+                opening.failed(cause.get(), reason);
+            }
+        } catch (RuntimeException | Error e) {
+            log.error("session with {}: ending it failed, which is a defect", peer.address(), e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "session with " + peer.address();
+    }
+}

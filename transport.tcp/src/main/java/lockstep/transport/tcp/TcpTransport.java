@@ -1,0 +1,188 @@
+package lockstep.transport.tcp;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.util.NetUtil;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import lockstep.transport.api.Acceptor;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Listener;
+import lockstep.transport.api.Session;
+import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Transport;
+import lockstep.transport.api.TransportException;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Deactivate;
+
+/** Carries messages over TCP: {@code tcp://HOST:PORT}. */
+@Component(service = Transport.class)
+public final class TcpTransport implements Transport {
+    static final String WITHDRAWN = "transport withdrawn";
+
+    private static final int OPEN_MS = 10_000;
+
+    private final SocketIo io;
+    private final int openMs;
+    private final EventLoops loops;
+
+    /** Starts nothing yet: threads come with listeners and sessions. */
+    @Activate
+    public TcpTransport() {
+        this(SocketIo.best(), OPEN_MS);
+    }
+
+    /** @param openMs how long opening a session may take */
+    TcpTransport(SocketIo io, int openMs) {
+        this.io = io;
+        this.openMs = openMs;
+        loops = new EventLoops(io);
+    }
+
+    @Override
+    public String scheme() {
+        return TcpAddress.SCHEME;
+    }
+
+    @Override
+    public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
+        TcpAddress address = TcpAddress.of(endpoint);
+        InetSocketAddress local = address.resolve();
+        if (local.isUnresolved()) {
+            throw new TransportException("cannot listen on " + endpoint + ": unknown host " + address.host());
+        }
+        TcpListener listener = new TcpListener(loops, address, acceptor, openMs);
+        EventLoop loop = start("listen on", endpoint, "tcp-listener-" + address.port(), listener::close);
+        ChannelFuture bound = new Bootstrap()
+                .group(loop)
+                .channel(io.serverSocket)
+                .option(ChannelOption.SO_REUSEADDR, true)
+                .handler(listener)
+                .bind(local)
+                .awaitUninterruptibly();
+        if (!bound.isSuccess()) {
+            EventLoops.end(loop);
+            throw new TransportException(
+                    "cannot listen on " + endpoint + ": " + bound.cause().getMessage(), bound.cause());
+        }
+        listener.bound(((InetSocketAddress) bound.channel().localAddress()).getPort());
+        return listener;
+    }
+
+    @Override
+    public Session connect(Endpoint endpoint, SessionHandler handler) throws TransportException {
+        TcpAddress address = TcpAddress.of(endpoint);
+        if (address.port() == 0) {
+            throw new TransportException("cannot connect to " + endpoint + ": expected a port from 1 to 65535");
+        }
+        Departure departure = new Departure(handler);
+        TcpSession session = new TcpSession(true, openMs, departure);
+        EventLoop loop = start("connect to", endpoint, "tcp-session-" + address, () -> session.close(WITHDRAWN));
+        loop.execute(() -> open(loop, address, session));
+        return departure.await(endpoint, session);
+    }
+
+    /**
+     * Runs on the session's own loop, where looking up a name holds up nobody else, and where what is listened for
+     * cannot come after the loop's end. Netty's own lookup would start a global thread that outlives this transport.
+     */
+    @SuppressWarnings("FutureReturnValueIgnored") // the listener is told
+    private void open(EventLoop loop, TcpAddress address, TcpSession session) {
+        InetSocketAddress remote = address.resolve();
+        if (remote.isUnresolved()) {
+            session.notConnected("unknown host " + address.host(), null);
+            EventLoops.end(loop);
+            return;
+        }
+        new Bootstrap()
+                .group(loop)
+                .channel(io.socket)
+                .disableResolver()
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, openMs)
+                .handler(session)
+                .connect(remote)
+                .addListener(connected -> {
+                    if (!connected.isSuccess()) {
+                        session.notConnected(why(connected.cause()), connected.cause());
+                        EventLoops.end(loop);
+                    }
+                });
+    }
+
+    private EventLoop start(String what, Endpoint endpoint, String name, Runnable close) throws TransportException {
+        try {
+            return loops.start(name, close);
+        } catch (TransportException e) {
+            throw new TransportException("cannot " + what + " " + endpoint + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static String why(Throwable cause) {
+        if (cause instanceof ConnectException
+                && String.valueOf(cause.getMessage()).contains("refused")) {
+            return "connection refused; is the server running, and does it listen there?";
+        }
+        return String.valueOf(cause.getMessage());
+    }
+
+    static String text(SocketAddress address) {
+        return address instanceof InetSocketAddress inet
+                ? NetUtil.toSocketAddressString(inet)
+                : String.valueOf(address);
+    }
+
+    /** Closes all that is open, and returns when the threads have ended. */
+    @Deactivate
+    public void close() {
+        loops.withdraw();
+    }
+
+    /** Waits for a session to open. Time-out and opening race; whichever completes the future first has won. */
+    private final class Departure implements TcpSession.Opening {
+        private final SessionHandler handler;
+        private final CompletableFuture<TcpSession> open = new CompletableFuture<>();
+
+        Departure(SessionHandler handler) {
+            this.handler = handler;
+        }
+
+        @Override
+        public SessionHandler opened(TcpSession session) {
+            return open.complete(session) ? handler : null;
+        }
+
+        @Override
+        public void failed(String why, Throwable reason) {
+            open.completeExceptionally(new TransportException(why, reason));
+        }
+
+        Session await(Endpoint endpoint, TcpSession session) throws TransportException {
+            try {
+                open.get(openMs, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                failed("no session within " + openMs + " ms", e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                failed("interrupted", e);
+            } catch (ExecutionException e) {
+                // Told below, where the future is read again.
+            }
+            try {
+                return open.join();
+            } catch (CompletionException e) {
+                String why = e.getCause().getMessage();
+                session.close(why);
+                throw new TransportException("cannot connect to " + endpoint + ": " + why, e.getCause());
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+package lockstep.transport.tcp;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Message;
+import lockstep.transport.api.MessageCodec;
+import lockstep.transport.api.Transport;
+import lockstep.transport.api.TransportException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.slf4j.LoggerFactory;
+
+/** The contract, and what is said on the wire besides. */
+abstract class TcpTransportTest extends TransportContract {
+    private static final int OPEN_MS = 10_000;
+    private static final int SOON_MS = 100;
+    private static final byte[] GREETING = HexFormat.of().parseHex("4C4F434B53544550" + "00000001");
+
+    private final Logger logger = (Logger) LoggerFactory.getLogger(TcpListener.class);
+    private final BlockingQueue<String> logged = new LinkedBlockingQueue<>();
+    private final AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
+        @Override
+        protected void append(ILoggingEvent event) {
+            logged.add(event.getLevel() + " " + event.getFormattedMessage());
+        }
+    };
+
+    abstract SocketIo io();
+
+    @Override
+    Transport create() {
+        return new TcpTransport(io(), OPEN_MS);
+    }
+
+    @Override
+    void withdraw(Transport transport) {
+        ((TcpTransport) transport).close();
+    }
+
+    @Override
+    Endpoint anywhere() {
+        return Endpoint.parse("tcp://127.0.0.1:0");
+    }
+
+    @Override
+    Endpoint nowhere() throws IOException {
+        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return Endpoint.parse("tcp://127.0.0.1:" + socket.getLocalPort());
+        }
+    }
+
+    @BeforeEach
+    void listenToLog() {
+        appender.start();
+        logger.setLevel(Level.WARN);
+        logger.addAppender(appender);
+    }
+
+    @AfterEach
+    void leaveLog() {
+        logger.detachAppender(appender);
+    }
+
+    private Socket rawSocket() throws IOException {
+        return new Socket(
+                InetAddress.getLoopbackAddress(), listener.endpoint().uri().getPort());
+    }
+
+    @Test
+    void theSchemeIsTcp() {
+        assertEquals("tcp", server.scheme());
+    }
+
+    @Test
+    void thePeerIsNamedByItsAddress() throws Exception {
+        var there = connect();
+        assertEquals(
+                "127.0.0.1:" + listener.endpoint().uri().getPort(),
+                there.session().peer().address());
+        assertEquals("", there.session().peer().identity());
+        assertFalse(there.session().peer().flushedWalOnly());
+        assertTrue(accepted().session().peer().address().startsWith("127.0.0.1:"));
+    }
+
+    @Test
+    void threadsAreNamedAfterWhatTheyServe() throws Exception {
+        connect();
+        var here = accepted();
+        var names = threadNames();
+        assertTrue(names.contains("tcp-session-" + here.session().peer().address()), names.toString());
+        assertTrue(
+                names.contains(
+                        "tcp-session-127.0.0.1:" + listener.endpoint().uri().getPort()),
+                names.toString());
+    }
+
+    @Test
+    void literalsOfVersionSixWork() throws Exception {
+        listener = server.listen(Endpoint.parse("tcp://[::1]:0"), this::accept);
+        assertTrue(listener.endpoint().toString().startsWith("tcp://[::1]:"));
+        var there = connect();
+        var here = accepted();
+        there.session().send(new Message.BackupEnded(1));
+        assertEquals(new Message.BackupEnded(1), here.next());
+        assertTrue(there.session().peer().address().contains("0:1]:")
+                || there.session().peer().address().startsWith("[::1]:"));
+    }
+
+    @Test
+    void whatCannotBeReachedIsToldInWords() throws Exception {
+        var nowhere = nowhere();
+        assertEquals(
+                "cannot connect to " + nowhere
+                        + ": connection refused; is the server running, and does it listen there?",
+                refusal(nowhere));
+        var unknown = Endpoint.parse("tcp://no-such-host.invalid:5440");
+        assertEquals("cannot connect to " + unknown + ": unknown host no-such-host.invalid", refusal(unknown));
+        assertEquals("cannot connect to tcp://127.0.0.1:0: expected a port from 1 to 65535", refusal(anywhere()));
+        var e = assertThrows(TransportException.class, () -> server.listen(unknown, this::accept));
+        assertEquals("cannot listen on " + unknown + ": unknown host no-such-host.invalid", e.getMessage());
+    }
+
+    private String refusal(Endpoint endpoint) {
+        return assertThrows(TransportException.class, () -> client.connect(endpoint, new RecordingHandler()))
+                .getMessage();
+    }
+
+    @Test
+    void foreignBytesAreRefusedAtOnceAndTheServerGoesOn() throws Exception {
+        assertForeign(
+                "expected a Lockstep server, found \"GET / HTTP/1.1\"", ascii("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assertForeign("found bytes 16030102000100", HexFormat.of().parseHex("16030102000100"));
+        assertForeign("found bytes 00", new byte[1]);
+        assertForeign("found \"LOCKSMITH\"", ascii("LOCKSMITH"));
+        assertForeign(
+                "expected version 1 of the protocol, found 2: update the older server",
+                HexFormat.of().parseHex("4C4F434B53544550" + "00000002"));
+        var there = connect();
+        there.session().send(new Message.BackupEnded(1));
+        assertEquals(new Message.BackupEnded(1), accepted().next());
+    }
+
+    private void assertForeign(String expected, byte[] bytes) throws Exception {
+        try (Socket socket = rawSocket()) {
+            socket.getOutputStream().write(bytes);
+            String line = logged.poll(RecordingHandler.PATIENCE_S, TimeUnit.SECONDS);
+            assertNotNull(line, "nothing was logged");
+            assertTrue(line.startsWith("WARN listener on " + listener.endpoint() + " refused 127.0.0.1:"), line);
+            assertTrue(line.contains(":" + socket.getLocalPort() + ":"), line);
+            assertTrue(line.contains(expected), line);
+            assertTrue(ended(socket));
+        }
+    }
+
+    private static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    private static boolean ended(Socket socket) {
+        try {
+            return socket.getInputStream().read() < 0;
+        } catch (IOException reset) {
+            return true;
+        }
+    }
+
+    @Test
+    void whoGreetsByHalvesIsSentAwayInTime() throws Exception {
+        var hasty = new TcpTransport(io(), SOON_MS);
+        try {
+            listener = hasty.listen(anywhere(), this::accept);
+            try (Socket socket = rawSocket()) {
+                socket.getOutputStream().write(GREETING, 0, 5);
+                assertTrue(ended(socket));
+            }
+            String line = logged.poll(RecordingHandler.PATIENCE_S, TimeUnit.SECONDS);
+            assertNotNull(line);
+            assertTrue(line.contains("to greet within 100 ms, found 5 of 12 bytes"), line);
+            assertTrue(accepted.isEmpty());
+        } finally {
+            hasty.close();
+        }
+    }
+
+    @Test
+    void whoAnswersNothingIsGivenUpInTime() throws Exception {
+        var hasty = new TcpTransport(io(), SOON_MS);
+        try (var mute = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            var handler = new RecordingHandler();
+            var endpoint = Endpoint.parse("tcp://127.0.0.1:" + mute.getLocalPort());
+            var e = assertThrows(TransportException.class, () -> hasty.connect(endpoint, handler));
+            assertTrue(
+                    e.getMessage().contains(endpoint.toString())
+                            && e.getMessage().contains("100 ms"),
+                    e.toString());
+            assertFalse(handler.closed.isDone());
+        } finally {
+            hasty.close();
+        }
+    }
+
+    @Test
+    void connectingToAnotherKindOfServerSaysWhatItAnswers() throws Exception {
+        try (var other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            var answers = new Thread(() -> {
+                try (Socket socket = other.accept()) {
+                    socket.getOutputStream().write(ascii("SSH-2.0-OpenSSH_9.2\r\n"));
+                    ended(socket);
+                } catch (IOException e) {
+                    throw new java.io.UncheckedIOException(e);
+                }
+            });
+            answers.start();
+            String why = refusal(Endpoint.parse("tcp://127.0.0.1:" + other.getLocalPort()));
+            assertTrue(why.contains("expected a Lockstep server, found \"SSH-2.0-OpenSSH_9.2\""), why);
+            answers.join();
+        }
+    }
+
+    @Test
+    void greetingAndMessagesArriveEvenByteByByte() throws Exception {
+        try (Socket socket = rawSocket()) {
+            socket.setTcpNoDelay(true);
+            for (byte next : GREETING) {
+                socket.getOutputStream().write(next);
+            }
+            var message = wal(5, 100);
+            for (int i = 0; i < 3; i++) {
+                for (byte next : frame(message)) {
+                    socket.getOutputStream().write(next);
+                }
+            }
+            var here = accepted();
+            for (int i = 0; i < 3; i++) {
+                assertEquals(message, here.next());
+            }
+            socket.getOutputStream().write(frame(message), 0, 20);
+            socket.shutdownOutput();
+            assertEquals(
+                    "127.0.0.1:" + socket.getLocalPort()
+                            + " closed the connection in the middle of a message, after 20 of its bytes",
+                    here.cause());
+        }
+    }
+
+    @Test
+    void aFlippedBitInFlightEndsItsSessionAndNothingElse() throws Exception {
+        var other = connect();
+        var otherHere = accepted();
+        try (var proxy = new FlippingProxy(listener.endpoint().uri().getPort(), 40_000)) {
+            var there = new RecordingHandler();
+            var session = client.connect(Endpoint.parse("tcp://127.0.0.1:" + proxy.port()), there);
+            var here = accepted();
+            for (int i = 0; i < 10; i++) {
+                session.send(wal(i, 10_000));
+            }
+            String cause = here.cause();
+            assertTrue(
+                    cause.matches("message from 127\\.0\\.0\\.1:\\d+: WAL_DATA has CRC \\p{XDigit}{8}, "
+                            + "expected \\p{XDigit}{8}: damaged on the way"),
+                    cause);
+            there.cause();
+            int expected = 0;
+            for (Message message : here.messages) {
+                assertEquals(wal(expected++, 10_000), message);
+            }
+            assertEquals(3, expected);
+        }
+        other.session().send(new Message.BackupEnded(1));
+        assertEquals(new Message.BackupEnded(1), otherHere.next());
+    }
+
+    @Test
+    void aFrameThatIsTooLongEndsItsSession() throws Exception {
+        try (Socket socket = rawSocket()) {
+            socket.getOutputStream().write(GREETING);
+            var header =
+                    ByteBuffer.allocate(12).putInt(0).putInt(Integer.MAX_VALUE).putInt(3);
+            socket.getOutputStream().write(header.array());
+            assertEquals(
+                    "message from 127.0.0.1:" + socket.getLocalPort()
+                            + ": WAL_DATA has 2147483647 bytes, expected 32 to 1048608",
+                    accepted().cause());
+        }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void noDescriptorIsLeftAfterWithdrawal() throws Exception {
+        withdraw(client);
+        withdraw(server);
+        long before = descriptors();
+        for (int i = 0; i < 20; i++) {
+            server = create();
+            client = create();
+            listener = server.listen(anywhere(), this::accept);
+            connect();
+            accepted();
+            rawSocket().close();
+            assertThrows(TransportException.class, () -> client.connect(nowhere(), new RecordingHandler()));
+            assertThrows(TransportException.class, () -> client.listen(listener.endpoint(), this::accept));
+            withdraw(i % 2 == 0 ? client : server);
+            withdraw(client);
+            withdraw(server);
+        }
+        assertEquals(before, descriptors());
+    }
+
+    /** Counts sockets, and what event loops wait with. */
+    private static long descriptors() throws IOException {
+        long count = 0;
+        try (var open = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+            for (Path descriptor : open) {
+                try {
+                    String target = Files.readSymbolicLink(descriptor).toString();
+                    count += target.startsWith("socket:") || target.startsWith("anon_inode:") ? 1 : 0;
+                } catch (NoSuchFileException e) {
+                    // That was the listing itself.
+                }
+            }
+        }
+        return count;
+    }
+
+    private static byte[] frame(Message message) {
+        var frame = ByteBuffer.allocate(MessageCodec.frameBytes(message));
+        MessageCodec.encode(message, frame);
+        return frame.array();
+    }
+}
