@@ -1,0 +1,99 @@
+package lockstep.shell.command;
+
+import java.io.PrintStream;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.PendingCommit;
+import lockstep.primary.Primary;
+import lockstep.send.SenderState;
+import lockstep.send.StandbyView;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.Wal;
+
+/** Waits for commits, and tells a client that waits long what it waits for. */
+final class CommitWait {
+    static final long LONG_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final LocalServer server;
+    private final PrintStream err;
+
+    CommitWait(LocalServer server, PrintStream err) {
+        this.server = server;
+        this.err = err;
+    }
+
+    /**
+     * Waits until a commit is acknowledged, however long that takes.
+     *
+     * @throws InterruptedException if the client has gone or has had enough; it has been told what is known of the commit
+     */
+    void await(PendingCommit commit) throws InterruptedException {
+        try {
+            boolean done = commit.await(LONG_WAIT_NANOS);
+            if (!done) {
+                err.println(reason(commit));
+            }
+            while (!done) {
+                done = commit.await(TimeUnit.HOURS.toNanos(1));
+            }
+        } catch (InterruptedException e) {
+            // Gogo forgets what a command throws that it has interrupted.
+            err.println(unknown(commit));
+            throw e;
+        }
+    }
+
+    private static String unknown(PendingCommit commit) {
+        return "the commit at " + Lsn.text(commit.lsn()) + " is in the WAL of this server; whether "
+                + (asksStandby(commit) ? "a standby has it" : "it is on the disk") + " is not known";
+    }
+
+    private static boolean asksStandby(PendingCommit commit) {
+        return commit.level().compareTo(CommitLevel.LOCAL) > 0;
+    }
+
+    /** Returns what a commit waits for now, in a line. */
+    String reason(PendingCommit commit) {
+        String lsn = Lsn.text(commit.lsn());
+        Optional<Wal> wal = server.findPrimary().flatMap(Primary::wal);
+        if (wal.isEmpty()) {
+            return "waiting for the commit at " + lsn + ": this server no longer accepts commits";
+        }
+        long flushedLsn = wal.get().flushedLsn();
+        if (flushedLsn < commit.lsn() || !asksStandby(commit)) {
+            return "waiting for the disk of this server: the commit ends at " + lsn + ", flushed is the WAL up to "
+                    + Lsn.text(flushedLsn);
+        }
+        List<StandbyView> streaming = server.findPrimary().map(Primary::standbys).orElse(List.of()).stream()
+                .filter(standby -> standby.state() == SenderState.STREAMING)
+                .toList();
+        return streaming.stream()
+                .max(Comparator.comparingLong(standby -> acknowledgedLsn(standby, commit.level())))
+                .map(standby -> waitsFor(standby, commit))
+                .orElse("waiting for a standby: synchronous_standby_names = '*' and no standby streams; the commit at "
+                        + lsn + " is safe on the disk of this server. \"--commit local\" does not wait for one");
+    }
+
+    private static long acknowledgedLsn(StandbyView standby, CommitLevel level) {
+        return switch (level) {
+            case REMOTE_WRITE -> standby.writeLsn();
+            case REMOTE_APPLY -> standby.replayLsn();
+            default -> standby.flushLsn();
+        };
+    }
+
+    private static String waitsFor(StandbyView standby, PendingCommit commit) {
+        String verb = switch (commit.level()) {
+            case REMOTE_WRITE -> "write";
+            case REMOTE_APPLY -> "apply";
+            default -> "flush";
+        };
+        return "waiting for standby " + standby.applicationName() + " to " + verb + ' ' + Lsn.text(commit.lsn())
+                + ": it is at " + Lsn.text(acknowledgedLsn(standby, commit.level()))
+                + (standby.reason().isEmpty() ? "" : ", " + standby.reason())
+                + "; the commit is safe on the disk of this server";
+    }
+}

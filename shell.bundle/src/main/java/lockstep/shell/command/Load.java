@@ -1,0 +1,304 @@
+package lockstep.shell.command;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.PendingCommit;
+import lockstep.kv.KeyValueStore;
+import lockstep.kv.Transaction;
+import org.HdrHistogram.Histogram;
+import org.HdrHistogram.Recorder;
+
+/**
+ * Commits one record after the other, each in a transaction of its own, and measures.
+ *
+ * <p><b>Idea.</b> A client keeps a window of commits that are on their way. It fills the window, waits for the oldest, and
+ * takes out all that are acknowledged by then. Commits of one level are acknowledged in LSN order, so the oldest is
+ * always the first, and a ring does for the window. A client that waits for each commit is a window of one; thousands of
+ * outstanding commits are one client with a large window. Completion callbacks would do the same with three objects more
+ * per commit, and would have to write the acknowledgements on the thread that releases everybody's commits.
+ *
+ * <p><b>Time.</b> A latency runs from before the commit is put into the WAL to when its client has seen the
+ * acknowledgement, as any client would measure it.
+ *
+ * <p><b>The end</b> comes with the last record, after the time given, or with the first failure. What is in flight then is
+ * waited for; only an interruption leaves it behind, and it is counted as unknown.
+ *
+ * <p>Threads: a load is run once, by one thread; its clients have a thread each, {@code load-1} and so on, which have
+ * ended when {@link #run} returns.
+ */
+final class Load {
+    static final double MEDIAN = 50;
+    static final double P99 = 99;
+    static final double P999 = 99.9;
+
+    private static final long MAX_LATENCY_NANOS = TimeUnit.HOURS.toNanos(1);
+    private static final int LATENCY_DIGITS = 3;
+    private static final int MAX_LINE_BYTES = 20;
+    private static final int RADIX = 10;
+    private static final double NANOS_PER_MICRO = 1000;
+    private static final double NANOS_PER_SECOND = 1e9;
+
+    /**
+     * What to do.
+     *
+     * @param level empty for the default level
+     * @param acked gets the number of a record and a newline, in one write, after each acknowledgement
+     * @param clients how many threads commit
+     * @param window how many commits of a client may be on their way
+     * @param nanos after what time to stop
+     */
+    record Plan(
+            KeyValueStore store,
+            Optional<CommitLevel> level,
+            Records records,
+            OutputStream acked,
+            int clients,
+            int window,
+            long nanos) {}
+
+    /**
+     * How it went.
+     *
+     * @param commits acknowledged commits
+     * @param failed commits that were refused
+     * @param unknown commits that were not waited for, because the load was interrupted
+     * @param bytes the size of the values acknowledged
+     * @param latencies of acknowledged commits, in nanoseconds
+     */
+    record Result(long commits, long failed, long unknown, long bytes, long nanos, Histogram latencies) {
+        double seconds() {
+            return nanos / NANOS_PER_SECOND;
+        }
+
+        double commitsPerSecond() {
+            return nanos == 0 ? 0 : commits / seconds();
+        }
+
+        double bytesPerCommit() {
+            return commits == 0 ? 0 : (double) bytes / commits;
+        }
+
+        double micros(double percentile) {
+            return commits == 0 ? 0 : latencies.getValueAtPercentile(percentile) / NANOS_PER_MICRO;
+        }
+    }
+
+    /** Hears how it goes, every second, on the thread that runs the load. */
+    interface Progress {
+        /**
+         * Called with the last second.
+         *
+         * @param commits how many have been acknowledged since the start
+         * @param oldest a commit that is waited for, if there is one
+         */
+        void tick(Result lastSecond, long commits, Optional<PendingCommit> oldest);
+    }
+
+    private final Plan plan;
+    private final Recorder recorder = new Recorder(MAX_LATENCY_NANOS, LATENCY_DIGITS);
+    private final List<Client> clients = new ArrayList<>();
+    private final CountDownLatch running;
+    private final LongAdder commits = new LongAdder();
+    private final LongAdder failed = new LongAdder();
+    private final LongAdder unknown = new LongAdder();
+    private final LongAdder bytes = new LongAdder();
+    private final AtomicReference<Exception> failure = new AtomicReference<>();
+    private volatile boolean stopping;
+    private boolean interrupted;
+    private long endNanos;
+
+    Load(Plan plan) {
+        this.plan = plan;
+        running = new CountDownLatch(plan.clients());
+        for (int i = 1; i <= plan.clients(); i++) {
+            clients.add(new Client("load-" + i));
+        }
+    }
+
+    /** Returns what ended the load before its time. */
+    Optional<Exception> failure() {
+        return Optional.ofNullable(failure.get());
+    }
+
+    /** Returns whether the thread that ran the load was interrupted. */
+    boolean wasInterrupted() {
+        return interrupted;
+    }
+
+    /** Runs the load. If the calling thread is interrupted, the clients are, and this returns. */
+    Result run(Progress progress) {
+        long started = System.nanoTime();
+        endNanos = started + plan.nanos();
+        clients.forEach(client -> client.thread.start());
+        Histogram all = new Histogram(MAX_LATENCY_NANOS, LATENCY_DIGITS);
+        Histogram interval = null;
+        Result before = result(0, all);
+        boolean ended = false;
+        while (!ended) {
+            try {
+                ended = running.await(1, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                interrupted = true;
+                stopping = true;
+                clients.forEach(client -> client.thread.interrupt());
+            }
+            interval = recorder.getIntervalHistogram(interval);
+            all.add(interval);
+            Result now = result(System.nanoTime() - started, all);
+            if (!ended && !interrupted) {
+                progress.tick(difference(before, now, interval), now.commits(), oldest());
+            }
+            before = now;
+        }
+        return before;
+    }
+
+    private Result result(long nanos, Histogram latencies) {
+        return new Result(commits.sum(), failed.sum(), unknown.sum(), bytes.sum(), nanos, latencies);
+    }
+
+    private static Result difference(Result before, Result now, Histogram interval) {
+        return new Result(
+                now.commits() - before.commits(),
+                now.failed() - before.failed(),
+                now.unknown(),
+                now.bytes() - before.bytes(),
+                now.nanos() - before.nanos(),
+                interval);
+    }
+
+    private Optional<PendingCommit> oldest() {
+        return clients.stream()
+                .map(client -> client.waitedFor)
+                .filter(Objects::nonNull)
+                .findFirst();
+    }
+
+    private void fail(Exception cause) {
+        failure.compareAndSet(null, cause);
+        stopping = true;
+    }
+
+    /** Commits, in a thread of its own. */
+    private final class Client {
+        private final Thread thread;
+        private final Records.Item item = new Records.Item();
+        private final byte[] line = new byte[MAX_LINE_BYTES];
+
+        /** The window: what was committed {@code head}-th to {@code tail}-th. */
+        private final PendingCommit[] pending = new PendingCommit[plan.window()];
+
+        private final long[] startNanos = new long[plan.window()];
+        private final long[] numbers = new long[plan.window()];
+        private final int[] valueBytes = new int[plan.window()];
+        private long head;
+        private long tail;
+
+        private volatile PendingCommit waitedFor;
+
+        Client(String name) {
+            thread = new Thread(this::work, name);
+            thread.setDaemon(true);
+        }
+
+        private void work() {
+            try {
+                while (takeNext()) {
+                    commit();
+                    while (head < tail && (tail - head == plan.window() || pending[slot(head)].isAcknowledged())) {
+                        takeAcknowledged();
+                    }
+                }
+                while (head < tail) {
+                    takeAcknowledged();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } catch (IOException | RuntimeException e) {
+                fail(e);
+            } finally {
+                unknown.add(tail - head);
+                running.countDown();
+            }
+        }
+
+        private boolean takeNext() {
+            try {
+                return !stopping
+                        && System.nanoTime() - endNanos < 0
+                        && plan.records().next(item);
+            } catch (IOException | RuntimeException e) {
+                fail(e);
+                return false;
+            }
+        }
+
+        private void commit() {
+            long started = System.nanoTime();
+            PendingCommit commit;
+            try {
+                Transaction transaction = plan.store().begin().put(item.key, item.value);
+                commit = plan.level().isPresent()
+                        ? transaction.commit(plan.level().get())
+                        : transaction.commit();
+            } catch (RuntimeException e) {
+                failed.increment();
+                fail(e);
+                return;
+            }
+            int slot = slot(tail);
+            pending[slot] = commit;
+            startNanos[slot] = started;
+            numbers[slot] = item.number;
+            valueBytes[slot] = item.value.length;
+            tail++;
+        }
+
+        private int slot(long index) {
+            return (int) (index % plan.window());
+        }
+
+        /** Waits for the oldest commit, and takes out all that are acknowledged then. */
+        private void takeAcknowledged() throws InterruptedException, IOException {
+            PendingCommit oldest = pending[slot(head)];
+            waitedFor = oldest;
+            while (!oldest.await(TimeUnit.HOURS.toNanos(1))) {
+                // It is the user who decides how long is too long.
+            }
+            waitedFor = null;
+            long now = System.nanoTime();
+            while (head < tail && pending[slot(head)].isAcknowledged()) {
+                int slot = slot(head);
+                plan.acked().write(line, 0, writeLine(numbers[slot]));
+                recorder.recordValue(Math.min(now - startNanos[slot], MAX_LATENCY_NANOS));
+                pending[slot] = null;
+                head++;
+                commits.increment();
+                bytes.add(valueBytes[slot]);
+            }
+        }
+
+        private int writeLine(long number) {
+            int length = 1;
+            for (long rest = number; rest >= RADIX; rest /= RADIX) {
+                length++;
+            }
+            long left = number;
+            for (int i = length - 1; i >= 0; i--) {
+                line[i] = (byte) ('0' + left % RADIX);
+                left /= RADIX;
+            }
+            line[length] = '\n';
+            return length + 1;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+package lockstep.shell.command;
+
+import java.net.URI;
+import java.util.List;
+import lockstep.receiver.api.ReceiverStatus;
+import lockstep.receiver.api.RedoStatus;
+import lockstep.receiver.api.StandbyControl;
+import lockstep.send.StandbyView;
+import lockstep.transport.api.Lsn;
+import org.apache.felix.service.command.Descriptor;
+import org.apache.felix.service.command.Parameter;
+import org.apache.felix.service.command.annotations.GogoCommand;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Reference;
+
+/** Shows both ends of replication, and pauses redo. */
+@Component(service = ReplicationCommands.class)
+@GogoCommand(
+        scope = "lockstep",
+        function = {"standbys", "receiver", "redo"})
+public final class ReplicationCommands {
+    private static final String REDO_USAGE = "redo pause|resume [--json]";
+
+    private final LocalServer server;
+
+    /** Made by the framework. */
+    @Activate
+    public ReplicationCommands(@Reference LocalServer server) {
+        this.server = server;
+    }
+
+    /** Lists the standbys. */
+    @Descriptor("list the connected standbys, with the columns of pg_stat_replication; pid is the session's number")
+    public String standbys(
+            @Descriptor("one JSON object with the array standbys")
+                    @Parameter(names = "--json", presentValue = "true", absentValue = "false")
+                    boolean json,
+            String... words) {
+        Words.none("standbys [--json]", words);
+        List<Fields> rows = server.primary("standbys are connected").standbys().stream()
+                .map(ReplicationCommands::row)
+                .toList();
+        return Fields.present(rows, "standbys", "no standby is connected", json);
+    }
+
+    private static Fields row(StandbyView standby) {
+        return new Fields()
+                .count("pid", standby.id())
+                .text("application_name", standby.applicationName())
+                .text("client_addr", standby.clientAddr())
+                .time("backend_start", standby.backendStartMicros())
+                .text("state", standby.state().toString())
+                .lsn("sent_lsn", standby.sentLsn())
+                .lsn("write_lsn", standby.writeLsn())
+                .lsn("flush_lsn", standby.flushLsn())
+                .lsn("replay_lsn", standby.replayLsn())
+                .interval("write_lag", standby.writeLagMicros())
+                .interval("flush_lag", standby.flushLagMicros())
+                .interval("replay_lag", standby.replayLagMicros())
+                .count("sync_priority", standby.syncPriority())
+                .text("sync_state", standby.syncState())
+                .time("reply_time", standby.replyMicros())
+                .text("feed", standby.feed())
+                .text("reason", standby.reason());
+    }
+
+    /** Shows the WAL receiver. */
+    @Descriptor("show the WAL receiver of this standby, with the columns of pg_stat_wal_receiver")
+    public String receiver(
+            @Descriptor("one JSON object") @Parameter(names = "--json", presentValue = "true", absentValue = "false")
+                    boolean json,
+            String... words) {
+        Words.none("receiver [--json]", words);
+        ReceiverStatus receiver =
+                server.standby("the WAL receiver runs").report().receiver();
+        URI endpoint = URI.create(receiver.endpoint());
+        return new Fields()
+                .count("pid", ProcessHandle.current().pid())
+                .text("status", receiver.state().toString())
+                .lsn("receive_start_lsn", receiver.receiveStartLsn())
+                .count("receive_start_tli", receiver.receiveStartTimeline())
+                .lsn("written_lsn", receiver.writtenLsn())
+                .lsn("flushed_lsn", receiver.flushedLsn())
+                .count("received_tli", receiver.receivedTimeline())
+                .time("last_msg_send_time", receiver.lastMessageSentMicros())
+                .time("last_msg_receipt_time", receiver.lastMessageReceivedMicros())
+                .lsn("latest_end_lsn", receiver.latestEndLsn())
+                // Every message says where the primary's WAL ends.
+                .time("latest_end_time", receiver.lastMessageSentMicros())
+                .text("slot_name", "")
+                .text("sender_host", endpoint.getHost() == null ? receiver.endpoint() : endpoint.getHost())
+                .count("sender_port", Math.max(0, endpoint.getPort()))
+                .text("conninfo", receiver.conninfo())
+                .lsn("received_lsn", receiver.receivedLsn())
+                .lsn("primary_flushed_lsn", receiver.primaryFlushedLsn())
+                .count("sessions", receiver.sessions())
+                .count("corruptions", receiver.corruptions())
+                .flag("disk_full", receiver.diskFull())
+                .text("last_error", receiver.lastError())
+                .present(json);
+    }
+
+    /** Pauses or resumes redo. */
+    @Descriptor("pause redo on this standby, or let it go on; WAL is received and acknowledged all the same")
+    public String redo(
+            @Descriptor("one JSON object: state, replay_lsn")
+                    @Parameter(names = "--json", presentValue = "true", absentValue = "false")
+                    boolean json,
+            @Descriptor("pause | resume") String... words) {
+        String what = new Words(REDO_USAGE, 1, 1, words).oneOf(REDO_USAGE, "pause", "resume");
+        StandbyControl standby = server.standby("redo is paused and resumed");
+        if (what.equals("pause")) {
+            standby.pauseRedo();
+        } else {
+            standby.resumeRedo();
+        }
+        RedoStatus redo = standby.report().redo();
+        return json
+                ? new Fields()
+                        .text("state", redo.state().toString())
+                        .lsn("replay_lsn", redo.appliedLsn())
+                        .json()
+                : "redo is " + redo.state() + " at " + Lsn.text(redo.appliedLsn());
+    }
+}

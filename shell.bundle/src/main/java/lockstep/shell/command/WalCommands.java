@@ -1,0 +1,194 @@
+package lockstep.shell.command;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import lockstep.io.DataDirectory;
+import lockstep.io.Disk;
+import lockstep.io.FileDisk;
+import lockstep.primary.Primary;
+import lockstep.recovery.ControlFile;
+import lockstep.rmgr.ResourceManager;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.Wal;
+import lockstep.wal.WalDump;
+import lockstep.wal.WalIdentity;
+import lockstep.wal.WalInspector;
+import lockstep.wal.WalLayout;
+import lockstep.wal.WalRecord;
+import org.apache.felix.service.command.CommandSession;
+import org.apache.felix.service.command.Descriptor;
+import org.apache.felix.service.command.Parameter;
+import org.apache.felix.service.command.annotations.GogoCommand;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+
+/** Looks at the WAL on the disk of this server, whatever its role. */
+@Component(service = WalCommands.class)
+@GogoCommand(scope = "lockstep", function = "wal")
+public final class WalCommands {
+    private static final String USAGE = "wal ls | wal dump [FROM] [TO] | wal verify | wal switch [--json]";
+    private static final int MAX_WORDS = 3;
+
+    /** What may be torn at the end if the server cannot tell: PostgreSQL's largest automatic {@code wal_buffers}. */
+    private static final int DEFAULT_BUFFER_BYTES = 16 << 20;
+
+    private final LocalServer server;
+    private final Disk disk;
+    private final ResourceManagers managers = new ResourceManagers();
+
+    /** Made by the framework. */
+    @Activate
+    public WalCommands(@Reference LocalServer server, @Reference DataDirectory directory) throws IOException {
+        this.server = server;
+        disk = new FileDisk(directory.path());
+    }
+
+    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
+    void addManager(ResourceManager manager) {
+        managers.add(manager);
+    }
+
+    void removeManager(ResourceManager manager) {
+        managers.remove(manager);
+    }
+
+    /** Does one of four things. */
+    @Descriptor("ls: list the segments; dump: show records as pg_waldump does; verify: read all and report the first"
+            + " damage; switch: end the present segment")
+    public String wal(
+            CommandSession session,
+            @Descriptor("one JSON object") @Parameter(names = "--json", presentValue = "true", absentValue = "false")
+                    boolean json,
+            @Descriptor("ls | dump [FROM] [TO] | verify | switch; FROM and TO are LSNs, without FROM from the last"
+                            + " checkpoint's redo position")
+                    String... words)
+            throws IOException, InterruptedException {
+        Words given = new Words(USAGE, 1, MAX_WORDS, words);
+        String what = given.oneOf(USAGE, "ls", "dump", "verify", "switch");
+        if (given.find(1).isPresent() && !what.equals("dump")) {
+            throw new IllegalArgumentException("usage: " + USAGE);
+        }
+        return switch (what) {
+            case "ls" -> list(json);
+            case "dump" -> {
+                dump(Console.of(session).out(), given.find(1), given.find(2), json);
+                yield null;
+            }
+            case "verify" -> verify(json);
+            default -> switchSegment(json);
+        };
+    }
+
+    private WalInspector inspector(ControlFile control) throws IOException {
+        Optional<Wal> wal = server.findPrimary().flatMap(Primary::wal);
+        long received = server.findStandby()
+                .map(standby -> standby.report().receiver().flushedLsn())
+                .orElse(Lsn.INVALID);
+        OptionalLong flushedLsn = OptionalLong.empty();
+        if (wal.isPresent()) {
+            flushedLsn = OptionalLong.of(wal.get().flushedLsn());
+        } else if (received != Lsn.INVALID) {
+            flushedLsn = OptionalLong.of(received);
+        }
+        return new WalInspector(
+                disk,
+                new WalIdentity(control.systemId(), control.timeline(), new WalLayout(control.segmentBytes())),
+                flushedLsn,
+                control.redoLsn(),
+                control.knownFlushedLsn(),
+                wal.map(running -> running.config().bufferBytes()).orElse(DEFAULT_BUFFER_BYTES));
+    }
+
+    private ControlFile control() throws IOException {
+        if (!ControlFile.exists(disk)) {
+            throw new IOException("there is no WAL here yet: this standby has not finished its base backup");
+        }
+        return ControlFile.read(disk);
+    }
+
+    private String list(boolean json) throws IOException {
+        List<Fields> rows = inspector(control()).segments().stream()
+                .map(segment -> new Fields()
+                        .text("name", segment.name())
+                        .lsn("start_lsn", segment.startLsn())
+                        .lsn("end_lsn", segment.endLsn())
+                        .text("state", Text.lower(segment.state()))
+                        .size("bytes", segment.bytes()))
+                .toList();
+        return Fields.present(rows, "segments", "there is no segment", json);
+    }
+
+    private void dump(PrintStream out, Optional<String> from, Optional<String> to, boolean json)
+            throws IOException, InterruptedException {
+        ControlFile control = control();
+        long fromLsn = from.map(text -> Lsn.parse(text).value()).orElse(control.redoLsn());
+        long toLsn = to.map(text -> Lsn.parse(text).value()).orElse(Long.MAX_VALUE);
+        WalDump dump = new WalDump(new WalDump.CustomRmgrs() {
+            @Override
+            public Optional<String> name(int rmgr) {
+                return managers.get(rmgr).map(ResourceManager::name);
+            }
+
+            @Override
+            public String describe(WalRecord record) {
+                return managers.get(record.rmgr())
+                        .map(manager -> manager.describe(record))
+                        .orElse("");
+            }
+        });
+        WalInspector inspector = inspector(control);
+        if (!json) {
+            inspector.dump(fromLsn, toLsn, record -> out.println(dump.line(record)));
+            return;
+        }
+        String[] separator = {""};
+        out.print("{\"records\":[");
+        try {
+            inspector.dump(fromLsn, toLsn, record -> {
+                out.print(separator[0] + fields(dump, record).json());
+                separator[0] = ",";
+            });
+        } finally {
+            out.println("]}");
+        }
+    }
+
+    private static Fields fields(WalDump dump, WalRecord record) {
+        return new Fields()
+                .lsn("lsn", record.lsn())
+                .lsn("end_lsn", record.endLsn())
+                .lsn("prev_lsn", record.prevLsn())
+                .text("rmgr", dump.rmgr(record))
+                .count("xid", Integer.toUnsignedLong(record.xid()))
+                .count("bytes", record.totalBytes())
+                .text("description", dump.description(record));
+    }
+
+    private String verify(boolean json) throws IOException, InterruptedException {
+        WalInspector.Verified verified = inspector(control()).verify();
+        return json
+                ? new Fields()
+                        .lsn("start_lsn", verified.startLsn())
+                        .lsn("end_lsn", verified.endLsn())
+                        .count("segments", verified.segments())
+                        .count("records", verified.records())
+                        .json()
+                : "the WAL from " + Lsn.text(verified.startLsn()) + " to " + Lsn.text(verified.endLsn()) + " is good: "
+                        + Text.count(verified.records(), "record") + " in "
+                        + Text.count(verified.segments(), "segment");
+    }
+
+    private String switchSegment(boolean json) {
+        Primary primary = server.primary("segments are switched");
+        long lsn =
+                primary.wal().orElseThrow(() -> LocalServer.notRunning(primary)).switchSegment();
+        return new Fields().lsn("lsn", lsn).present(json);
+    }
+}
