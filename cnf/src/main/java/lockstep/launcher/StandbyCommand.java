@@ -1,0 +1,84 @@
+package lockstep.launcher;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.Optional;
+import java.util.Set;
+
+/** {@code lockstep standby}. */
+final class StandbyCommand extends ServerCommand {
+    private static final String FROM = "--from";
+    private static final String NAME = "--name";
+    private static final String HEADER = """
+            # This server is a standby. Parameters, one a line, as in lockstep.conf: name = value
+
+            """;
+
+    @Override
+    public String name() {
+        return "standby";
+    }
+
+    @Override
+    public String synopsis() {
+        return "DIR --from URI [--name NAME] [--listen URI]... [--set NAME=VALUE]... [--daemon]";
+    }
+
+    @Override
+    public String summary() {
+        return "runs a standby on the data directory DIR, which it makes if need be";
+    }
+
+    @Override
+    public String details() {
+        return """
+            --from URI         where the primary listens; needed the first time, and kept
+                               in DIR/recovery.conf
+            --name NAME        what the primary calls this standby; the name of DIR if it
+                               is not given the first time
+            """ + OPTIONS;
+    }
+
+    @Override
+    Set<String> moreOptions() {
+        return Set.of(FROM, NAME);
+    }
+
+    @Override
+    void check(DataDir directory, Arguments arguments) {
+        arguments.value(FROM).ifPresent(uri -> checkUri(FROM, uri));
+        if (arguments.value(FROM).isEmpty() && !Files.exists(directory.path())) {
+            throw new UsageException("--from URI is missing: where does the primary listen?");
+        }
+    }
+
+    @Override
+    void prepare(DataDir directory, Arguments arguments) throws IOException {
+        Optional<String> from = arguments.value(FROM);
+        Optional<String> name = arguments.value(NAME);
+        boolean first = !Files.exists(directory.recoveryConf());
+        if (first && directory.isInitialized()) {
+            throw new Failure(
+                    ExitStatus.FAILED,
+                    directory.path()
+                            + " belongs to a primary, as it has no recovery.conf: start it with \"lockstep primary "
+                            + directory.path() + "\", or choose an empty directory for the standby");
+        }
+        if (first && from.isEmpty()) {
+            throw new UsageException("--from URI is missing: where does the primary listen?");
+        }
+        ConfFile recovery = new ConfFile(directory.recoveryConf());
+        if (first) {
+            recovery.header(HEADER);
+            recovery.set("standby_mode", "on");
+            recovery.set(
+                    "application_name",
+                    name.orElse(directory.path().getFileName().toString()));
+        }
+        from.ifPresent(uri -> recovery.set("primary_conninfo", uri));
+        name.ifPresent(word -> recovery.set("application_name", word));
+        recovery.save();
+        // Only now: a directory with lockstep.conf alone is a primary's.
+        directory.initialize();
+    }
+}
