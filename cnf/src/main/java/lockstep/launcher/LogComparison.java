@@ -46,7 +46,7 @@ record LogComparison(long bytes, String difference) {
                     }
                 }
             } catch (NoSuchFileException e) {
-                continue; // Only one of them has it: the other has removed or recycled it.
+                // Only one of them has it: the other has removed or recycled it.
             }
         }
         return new LogComparison(compared, compared == 0 ? "no segment is on both sides" : "");
