@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  * assembled distribution. Closing it kills what still runs, so a test that fails leaves no process behind.
  */
 final class ServerProcess implements AutoCloseable {
-    private static final long TIMEOUT_S = 90;
+    private static final long TIMEOUT_S = 180;
 
     private final List<String> start;
     private final Map<String, String> environment = new HashMap<>();
