@@ -114,7 +114,9 @@ public @interface ServerConfiguration {
 
     /** A duration. */
     @AttributeDefinition(
-            description = "How long a standby waits before it tries again to connect to its primary.",
+            description =
+                    "The longest time a standby waits before it tries again to connect to its primary; after a session that"
+                            + " worked it tries at once, and then ever more rarely.",
             min = "1ms")
     String walRetrieveRetryInterval() default "5s";
 }

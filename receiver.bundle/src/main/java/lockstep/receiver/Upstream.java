@@ -36,10 +36,14 @@ import org.slf4j.LoggerFactory;
  *   STARTING     the last endpoint fails or refuses                  WAITING
  *   STREAMING    the session ends after something came over it       RESTARTING
  *   STREAMING    it ends without, or is to be backed off from        WAITING
- *   WAITING      the retry interval passes, or a transport arrives   STARTING
+ *   WAITING      the next try is due, or a transport arrives         STARTING
  *   RESTARTING   (at once)                                           STARTING
  *   any          close                                               STOPPED
  * </pre>
+ *
+ * <p><b>When the next try is due.</b> A primary or transport that was there a moment ago is most likely back in a moment:
+ * after a session that worked the first tries follow each other within milliseconds, each pause twice the one before, up to
+ * {@code wal_retrieve_retry_interval}. What a session was ended for on purpose waits the whole interval.
  *
  * <p><b>Threads.</b> Sessions are opened and timers watched on the worker {@code wal-receiver}; messages come on threads of
  * the transport. <b>Lock.</b> {@code this} guards the fields marked so, and is held while nothing else is called.
@@ -49,6 +53,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private static final long CLOSE_WAIT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private static final long CLOSE_LOOK_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
+
+    private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
     private static final Logger log = LoggerFactory.getLogger(Upstream.class);
 
@@ -66,6 +72,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private volatile String lastEndpoint = "";
     private int nextEndpoint;
     private long retryAtNanos;
+    private long pauseNanos = FIRST_PAUSE_NANOS;
     private final AtomicLong sessions = new AtomicLong();
 
     Upstream(StandbyConfig config, Transports transports, Workers workers, Clock clock) {
@@ -95,10 +102,21 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     }
 
     private void become(ReceiverState next, String reason) {
-        if (state != next) {
-            log.info("WAL receiver: {} -> {}: {}", state, next, reason);
-            state = next;
+        if (state == next) {
+            return;
         }
+        if (isTryingOn() && (next == ReceiverState.STARTING || next == ReceiverState.WAITING)) {
+            log.debug("WAL receiver: {} -> {}: {}", state, next, reason);
+        } else {
+            log.info("WAL receiver: {} -> {}: {}", state, next, reason);
+        }
+        state = next;
+    }
+
+    /** Whether several tries have failed already, of which the first has been told. */
+    private boolean isTryingOn() {
+        return pauseNanos > 2 * FIRST_PAUSE_NANOS
+                && (state == ReceiverState.STARTING || state == ReceiverState.WAITING);
     }
 
     // What conversations say, on the session's thread.
@@ -168,7 +186,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                         return left;
                     }
                     nextEndpoint = 0;
-                    become(ReceiverState.STARTING, "the retry interval has passed");
+                    become(ReceiverState.STARTING, "the next try is due");
                 }
                 case RESTARTING -> {
                     nextEndpoint = 0;
@@ -189,7 +207,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         Endpoint endpoint;
         synchronized (this) {
             if (nextEndpoint >= config.primaries().size()) {
-                roundFailed();
+                roundFailed(pauseNanos);
                 return;
             }
             endpoint = config.primaries().get(nextEndpoint++);
@@ -223,15 +241,25 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     }
 
     private void failed(String why) {
-        log.warn("WAL receiver: {}", why);
-        lastError = why;
+        if (why.equals(lastError)) {
+            log.debug("WAL receiver: {}", why);
+        } else {
+            log.warn("WAL receiver: {}", why);
+            lastError = why;
+        }
     }
 
-    private void roundFailed() {
-        retryAtNanos = clock.nanos() + TimeUnit.MILLISECONDS.toNanos(config.retrieveRetryIntervalMs());
+    private void roundFailed(long nanos) {
+        long pause = Math.min(nanos, retryIntervalNanos());
+        pauseNanos = Math.min(2 * pause, retryIntervalNanos());
+        retryAtNanos = clock.nanos() + pause;
         become(
                 ReceiverState.WAITING,
-                "no primary can be used; next try in " + config.retrieveRetryIntervalMs() + " ms");
+                "no primary can be used; next try in " + TimeUnit.NANOSECONDS.toMillis(pause) + " ms");
+    }
+
+    private long retryIntervalNanos() {
+        return TimeUnit.MILLISECONDS.toNanos(config.retrieveRetryIntervalMs());
     }
 
     /** Watches over the primary's silence; returns when to look again. */
@@ -268,6 +296,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     @Override
     public void arrived(Transport transport) {
         synchronized (this) {
+            pauseNanos = FIRST_PAUSE_NANOS;
             if (state == ReceiverState.WAITING) {
                 retryAtNanos = clock.nanos();
             }
@@ -293,12 +322,14 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             link = null;
             if (state == ReceiverState.STREAMING) {
                 if (ended.worked && !ended.backOff) {
+                    pauseNanos = FIRST_PAUSE_NANOS;
                     become(ReceiverState.RESTARTING, cause);
                 } else {
-                    roundFailed();
+                    roundFailed(ended.backOff ? retryIntervalNanos() : pauseNanos);
                 }
             } else if (state == ReceiverState.STARTING && ended.backOff) {
                 nextEndpoint = config.primaries().size();
+                pauseNanos = retryIntervalNanos();
             }
             if (lastError.isEmpty()) {
                 lastError = cause;
