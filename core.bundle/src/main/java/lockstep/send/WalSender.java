@@ -9,7 +9,6 @@ import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
 import lockstep.recovery.ControlFile;
-import lockstep.recovery.Epochs;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.BaseBackupRequest;
@@ -63,6 +62,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
     private final Session session;
     private final Wal wal;
     private final SendingServer server;
+    private final Admission admission;
     private final WalSenders senders;
     private final Workers workers;
     private final Clock clock;
@@ -95,6 +95,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
         this.session = session;
         this.wal = wal;
         this.server = server;
+        admission = new Admission(wal, server);
         this.senders = senders;
         this.workers = workers;
         this.clock = clock;
@@ -210,64 +211,18 @@ final class WalSender implements SessionHandler, StandbyProgress {
         return true;
     }
 
-    private void startReplication(StartReplication start) {
-        ControlFile control = server.control();
-        Epochs epochs = control.epochs();
-        long endLsn = wal.filledLsn();
-        String standby = "standby \"" + start.standbyName() + "\"";
-        if (start.systemId() != control.systemId()) {
-            refuse(new Refusal(
-                    RefusalCode.SYSTEM_MISMATCH,
-                    standby + " belongs to system " + Long.toUnsignedString(start.systemId()) + ", this server to "
-                            + Long.toUnsignedString(control.systemId())
-                            + ". Give the standby an empty data directory, or the address of its own primary"));
-        } else if (start.timeline() != control.timeline()) {
-            refuse(new Refusal(
-                    RefusalCode.TIMELINE_MISMATCH,
-                    standby + " is on timeline " + start.timeline() + " at " + Lsn.text(start.startLsn())
-                            + ", this server on timeline " + control.timeline() + " at " + Lsn.text(endLsn)));
-        } else if (!epochs.contains(start.epoch())) {
-            refuse(new Refusal(
-                    RefusalCode.TIMELINE_MISMATCH,
-                    standby + " has WAL of epoch " + start.epoch() + ", which is not one of this server's: " + epochs));
-        } else {
-            start(start, control, Math.min(start.startLsn(), epochs.endOf(start.epoch(), Long.MAX_VALUE)), endLsn);
-        }
-    }
-
-    private void start(StartReplication start, ControlFile control, long startLsn, long endLsn) {
-        if (startLsn > endLsn) {
-            refuse(new Refusal(
-                    RefusalCode.START_AHEAD,
-                    "standby \"" + start.standbyName() + "\" has WAL up to " + Lsn.text(startLsn)
-                            + ", this server only up to " + Lsn.text(endLsn) + " in the same epoch "
-                            + start.epoch() + ": one of the two is a copy that went its own way"));
-        } else if (startLsn < wal.files().oldestLsn(control.timeline(), endLsn)) {
-            refuse(new Refusal(
-                    RefusalCode.WAL_REMOVED,
-                    "standby \"" + start.standbyName() + "\" needs WAL from " + Lsn.text(startLsn)
-                            + ", this server has it from "
-                            + Lsn.text(wal.files().oldestLsn(control.timeline(), endLsn))
-                            + ". Empty the standby's data directory, so that it takes a base backup"));
-        } else if (takeName(start.standbyName())) {
+    private void startReplication(StartReplication asked) {
+        Admission.Answer answer = admission.judge(asked);
+        if (answer instanceof Admission.Refused refused) {
+            refuse(refused.refusal());
+        } else if (answer instanceof Admission.Admitted admitted && takeName(asked.standbyName())) {
+            ReplicationStarted started = admitted.answer();
             synchronized (this) {
-                sentLsn = startLsn;
-                heldLsn = startLsn;
-                session.send(new ReplicationStarted(
-                        control.systemId(),
-                        control.timeline(),
-                        control.segmentBytes(),
-                        startLsn,
-                        wal.flushedLsn(),
-                        control.epochs().list()));
+                sentLsn = started.startLsn();
+                heldLsn = started.startLsn();
+                session.send(started);
             }
-            become(
-                    SenderState.CATCHUP,
-                    "from " + Lsn.text(startLsn)
-                            + (startLsn < start.startLsn()
-                                    ? ", cut back from " + Lsn.text(start.startLsn()) + ": the rest of epoch "
-                                            + start.epoch() + " was lost in a crash of the primary"
-                                    : ""));
+            become(SenderState.CATCHUP, admitted.from());
             worker.wake();
         }
     }

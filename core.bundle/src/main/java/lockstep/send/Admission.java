@@ -1,0 +1,97 @@
+package lockstep.send;
+
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.Epochs;
+import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message.Refusal;
+import lockstep.transport.api.Message.RefusalCode;
+import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.StartReplication;
+import lockstep.wal.Wal;
+
+/**
+ * Judges whether a standby that asks for WAL can have it, and from where: both must have the same log, the standby no more
+ * of it than this server, and this server still all that the standby lacks. What the standby holds of an epoch past its end
+ * is not part of the log; it is told to cut that off. Thread-safe.
+ */
+final class Admission {
+    /** What became of a request. */
+    sealed interface Answer {}
+
+    /**
+     * The standby is sent WAL.
+     *
+     * @param answer what it is told
+     * @param from from where it is sent WAL, and why from there, for people
+     */
+    record Admitted(ReplicationStarted answer, String from) implements Answer {}
+
+    /** The standby can have no WAL from here. */
+    record Refused(Refusal refusal) implements Answer {}
+
+    private final Wal wal;
+    private final SendingServer server;
+
+    Admission(Wal wal, SendingServer server) {
+        this.wal = wal;
+        this.server = server;
+    }
+
+    Answer judge(StartReplication asked) {
+        ControlFile control = server.control();
+        Epochs epochs = control.epochs();
+        long endLsn = wal.filledLsn();
+        String standby = "standby \"" + asked.standbyName() + "\"";
+        if (asked.systemId() != control.systemId()) {
+            return refused(
+                    RefusalCode.SYSTEM_MISMATCH,
+                    standby + " belongs to system " + Long.toUnsignedString(asked.systemId()) + ", this server to "
+                            + Long.toUnsignedString(control.systemId())
+                            + ". Give the standby an empty data directory, or the address of its own primary");
+        }
+        if (asked.timeline() != control.timeline()) {
+            return refused(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    standby + " is on timeline " + asked.timeline() + " at " + Lsn.text(asked.startLsn())
+                            + ", this server on timeline " + control.timeline() + " at " + Lsn.text(endLsn));
+        }
+        if (!epochs.contains(asked.epoch())) {
+            return refused(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    standby + " has WAL of epoch " + asked.epoch() + ", which is not one of this server's: " + epochs);
+        }
+        long startLsn = Math.min(asked.startLsn(), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
+        if (startLsn > endLsn) {
+            return refused(
+                    RefusalCode.START_AHEAD,
+                    standby + " has WAL up to " + Lsn.text(startLsn) + ", this server only up to " + Lsn.text(endLsn)
+                            + " in the same epoch " + asked.epoch()
+                            + ": one of the two is a copy that went its own way");
+        }
+        long oldestLsn = wal.files().oldestLsn(control.timeline(), endLsn);
+        if (startLsn < oldestLsn) {
+            return refused(
+                    RefusalCode.WAL_REMOVED,
+                    standby + " needs WAL from " + Lsn.text(startLsn) + ", this server has it from "
+                            + Lsn.text(oldestLsn)
+                            + ". Empty the standby's data directory, so that it takes a base backup");
+        }
+        return new Admitted(
+                new ReplicationStarted(
+                        control.systemId(),
+                        control.timeline(),
+                        control.segmentBytes(),
+                        startLsn,
+                        wal.flushedLsn(),
+                        epochs.list()),
+                "from " + Lsn.text(startLsn)
+                        + (startLsn < asked.startLsn()
+                                ? ", cut back from " + Lsn.text(asked.startLsn()) + ": the rest of epoch "
+                                        + asked.epoch() + " was lost in a crash of the primary"
+                                : ""));
+    }
+
+    private static Refused refused(RefusalCode code, String text) {
+        return new Refused(new Refusal(code, text));
+    }
+}
