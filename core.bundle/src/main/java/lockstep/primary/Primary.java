@@ -341,6 +341,26 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     }
 
     @Override
+    public boolean isStandby() {
+        return false;
+    }
+
+    @Override
+    public long endLsn() {
+        return running.wal().filledLsn();
+    }
+
+    @Override
+    public long sendableLsn() {
+        return running.wal().flushedLsn();
+    }
+
+    @Override
+    public long primaryFlushedLsn() {
+        return running.wal().flushedLsn();
+    }
+
+    @Override
     public void checkpoint() throws IOException {
         Running now = running;
         if (now == null) {
@@ -351,13 +371,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
 
     @Override
     public void backup(BackupSink sink) throws IOException {
-        if (!managers.missing().isEmpty() || managers.all().isEmpty()) {
-            throw new IOException(
-                    "no base backup while resource managers are away: " + managers.missing() + ". Start their bundles");
-        }
-        for (ResourceManager manager : managers.all()) {
-            manager.backup(sink);
-        }
+        managers.backup(sink);
     }
 
     @Override

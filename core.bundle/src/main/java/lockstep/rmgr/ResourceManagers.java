@@ -1,5 +1,6 @@
 package lockstep.rmgr;
 
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -71,6 +72,21 @@ public final class ResourceManagers {
                 })
                 .map(Map.Entry::getValue)
                 .toList();
+    }
+
+    /**
+     * Sends the files of all.
+     *
+     * @throws IOException if one is away, whose files would be missing; names it
+     */
+    public void backup(BackupSink sink) throws IOException {
+        if (!missing().isEmpty() || byId.isEmpty()) {
+            throw new IOException(
+                    "no base backup while resource managers are away: " + missing() + ". Start their bundles");
+        }
+        for (ResourceManager manager : all()) {
+            manager.backup(sink);
+        }
     }
 
     /** Has somebody hear of arrivals and departures, on the thread they happen on. */

@@ -12,7 +12,8 @@ import lockstep.wal.Wal;
 /**
  * Judges whether a standby that asks for WAL can have it, and from where: both must have the same log, the standby no more
  * of it than this server, and this server still all that the standby lacks. What the standby holds of an epoch past its end
- * is not part of the log; it is told to cut that off. Thread-safe.
+ * is not part of the log; it is told to cut that off. A server that is a standby too may have less than one that asks it: who
+ * asks tries elsewhere, or later. Thread-safe.
  */
 final class Admission {
     /** What became of a request. */
@@ -40,7 +41,7 @@ final class Admission {
     Answer judge(StartReplication asked) {
         ControlFile control = server.control();
         Epochs epochs = control.epochs();
-        long endLsn = wal.filledLsn();
+        long endLsn = server.endLsn();
         String standby = "standby \"" + asked.standbyName() + "\"";
         if (asked.systemId() != control.systemId()) {
             return refused(
@@ -61,6 +62,12 @@ final class Admission {
                     standby + " has WAL of epoch " + asked.epoch() + ", which is not one of this server's: " + epochs);
         }
         long startLsn = Math.min(asked.startLsn(), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
+        if (startLsn > endLsn && server.isStandby()) {
+            return refused(
+                    RefusalCode.NOT_READY,
+                    standby + " has WAL up to " + Lsn.text(startLsn) + ", this server, a standby too, only up to "
+                            + Lsn.text(endLsn) + " so far");
+        }
         if (startLsn > endLsn) {
             return refused(
                     RefusalCode.START_AHEAD,
@@ -82,7 +89,7 @@ final class Admission {
                         control.timeline(),
                         control.segmentBytes(),
                         startLsn,
-                        wal.flushedLsn(),
+                        server.primaryFlushedLsn(),
                         epochs.list()),
                 "from " + Lsn.text(startLsn)
                         + (startLsn < asked.startLsn()

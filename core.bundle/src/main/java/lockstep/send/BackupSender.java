@@ -14,7 +14,6 @@ import lockstep.transport.api.Message.BackupEnded;
 import lockstep.transport.api.Message.BackupFile;
 import lockstep.transport.api.Message.BackupStarted;
 import lockstep.transport.api.Session;
-import lockstep.wal.Wal;
 
 /**
  * Sends a base backup while the server keeps working: the files of the resource managers, each as it is at some moment
@@ -35,7 +34,7 @@ final class BackupSender implements BackupSink {
         this.workers = workers;
     }
 
-    void send(ControlFile control, SendingServer server, Wal wal) throws IOException {
+    void send(ControlFile control, SendingServer server) throws IOException {
         send(new BackupStarted(
                 control.systemId(),
                 control.timeline(),
@@ -44,7 +43,7 @@ final class BackupSender implements BackupSink {
                 control.redoLsn(),
                 control.epochs().list()));
         server.backup(this);
-        send(new BackupEnded(wal.flushedLsn()));
+        send(new BackupEnded(server.primaryFlushedLsn()));
     }
 
     @Override

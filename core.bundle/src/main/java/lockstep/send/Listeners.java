@@ -1,22 +1,40 @@
 package lockstep.send;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import lockstep.transport.api.Acceptor;
+import lockstep.config.ServerConfiguration;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Modified;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens for standbys on the configured endpoints ({@code listen_addresses}), each through the transport of its scheme.
- * Transports come and go: an endpoint whose transport is not there waits for it. Thread-safe.
+ * Listens for standbys on the configured endpoints ({@code listen_addresses}), each through the transport of its scheme,
+ * while this server serves standbys. Knows no role: a primary and a standby each register their {@link WalSenders} while
+ * they can serve, and with a change of the role others take their place. Transports come and go as well: an endpoint whose
+ * transport is not there waits for it. Thread-safe.
  */
-public final class Listeners implements AutoCloseable {
+@Component(
+        service = Listeners.class,
+        immediate = true,
+        configurationPid = ServerConfiguration.PID,
+        configurationPolicy = ConfigurationPolicy.REQUIRE)
+public final class Listeners {
+    private static final String NOT_SERVING = "the server cannot serve standbys now";
     private static final Logger log = LoggerFactory.getLogger(Listeners.class);
 
     /**
@@ -26,20 +44,29 @@ public final class Listeners implements AutoCloseable {
      */
     public record View(String endpoint, String state) {}
 
-    private final Acceptor acceptor;
     private final List<Transport> transports = new ArrayList<>();
     private final Map<Endpoint, Listener> open = new LinkedHashMap<>();
     private final Map<Endpoint, String> troubles = new LinkedHashMap<>();
-    private List<Endpoint> endpoints = List.of();
+    private List<Endpoint> endpoints;
+    private WalSenders senders;
 
     /** Listens nowhere yet. */
-    public Listeners(Acceptor acceptor) {
-        this.acceptor = acceptor;
+    @Activate
+    public Listeners(ServerConfiguration configuration) {
+        endpoints = endpoints(configuration);
     }
 
-    /** Listens on these endpoints and no others. */
-    public synchronized void configure(List<Endpoint> wanted) {
-        endpoints = List.copyOf(wanted);
+    private static List<Endpoint> endpoints(ServerConfiguration values) {
+        return Arrays.stream(values.listenAddresses().split("[,\\s]+", -1))
+                .filter(address -> !address.isEmpty())
+                .map(Endpoint::parse)
+                .toList();
+    }
+
+    /** Listens on the endpoints that are configured now, and no others. */
+    @Modified
+    synchronized void configure(ServerConfiguration changed) {
+        endpoints = endpoints(changed);
         open.entrySet().removeIf(entry -> {
             if (endpoints.contains(entry.getKey())) {
                 return false;
@@ -52,13 +79,17 @@ public final class Listeners implements AutoCloseable {
     }
 
     /** Uses a transport that has arrived. */
-    public synchronized void add(Transport transport) {
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeTransport")
+    synchronized void addTransport(Transport transport) {
         transports.add(transport);
         listen();
     }
 
     /** Forgets a transport that is leaving. */
-    public synchronized void remove(Transport transport) {
+    synchronized void removeTransport(Transport transport) {
         transports.remove(transport);
         open.entrySet().removeIf(entry -> {
             if (!entry.getKey().scheme().equals(transport.scheme())) {
@@ -70,7 +101,30 @@ public final class Listeners implements AutoCloseable {
         listen();
     }
 
+    /** Hands standbys to these senders from now on. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY,
+            unbind = "removeSenders")
+    synchronized void setSenders(WalSenders serving) {
+        close();
+        senders = serving;
+        listen();
+    }
+
+    /** Lets nobody in any more, unless others serve by now. */
+    synchronized void removeSenders(WalSenders leaving) {
+        if (senders == leaving) {
+            senders = null;
+            close();
+        }
+    }
+
     private void listen() {
+        if (senders == null) {
+            return;
+        }
         for (Endpoint endpoint : endpoints) {
             if (!open.containsKey(endpoint)) {
                 listen(endpoint);
@@ -83,7 +137,7 @@ public final class Listeners implements AutoCloseable {
         for (Transport transport : transports) {
             if (transport.scheme().equals(endpoint.scheme())) {
                 try {
-                    Listener listener = transport.listen(endpoint, acceptor);
+                    Listener listener = transport.listen(endpoint, senders);
                     open.put(endpoint, listener);
                     troubles.remove(endpoint);
                     log.info("listening on {}", listener.endpoint());
@@ -100,22 +154,23 @@ public final class Listeners implements AutoCloseable {
 
     /** Returns each endpoint and how it stands. */
     public synchronized List<View> view() {
+        String otherwise = senders == null ? NOT_SERVING : "not listening";
         List<View> views = new ArrayList<>();
         for (Endpoint endpoint : endpoints) {
             Listener listener = open.get(endpoint);
             views.add(
                     listener == null
-                            ? new View(endpoint.toString(), troubles.getOrDefault(endpoint, "not listening"))
+                            ? new View(endpoint.toString(), troubles.getOrDefault(endpoint, otherwise))
                             : new View(listener.endpoint().toString(), "listening"));
         }
         return views;
     }
 
-    /** Lets nobody in any more. */
-    @Override
-    public synchronized void close() {
-        endpoints = List.of();
+    /** Listens nowhere any more. */
+    @Deactivate
+    synchronized void close() {
         open.values().forEach(Listener::close);
         open.clear();
+        troubles.clear();
     }
 }

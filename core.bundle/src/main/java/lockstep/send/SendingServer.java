@@ -4,12 +4,29 @@ import java.io.IOException;
 import lockstep.recovery.ControlFile;
 import lockstep.rmgr.BackupSink;
 
-/** What the senders ask of the server they send from. Thread-safe. */
+/**
+ * What the senders ask of the server they send from: a primary, or a standby that serves others in its turn. Thread-safe.
+ */
 public interface SendingServer {
     /** Returns the control file as it stands on the disk. */
     ControlFile control();
 
-    /** Takes a checkpoint, so that a base backup that begins now needs little WAL; returns when it is on the disk. */
+    /** Returns whether this server follows another. Then it sends WAL only after its own flush, never during it. */
+    boolean isStandby();
+
+    /** Returns where the log ends that is served: a standby has no more of it, or it must cut some off. */
+    long endLsn();
+
+    /** Returns up to where WAL can be read from the log and sent: on the disk here, and known to be whole. */
+    long sendableLsn();
+
+    /** Returns up to where the primary is known to have flushed: no standby applies past it. Not past {@link #endLsn}. */
+    long primaryFlushedLsn();
+
+    /**
+     * Takes a checkpoint, if this server is one that does, so that a base backup that begins now needs little WAL; returns
+     * when it is on the disk.
+     */
     void checkpoint() throws IOException;
 
     /** Sends the files of all resource managers. */

@@ -41,6 +41,9 @@ import org.slf4j.LoggerFactory;
  *   any        session closed, timeout, shutdown    STOPPING
  * </pre>
  *
+ * <p>A standby that serves others never sends while it writes: it sends, from its worker, what is checked and on its disk,
+ * and beside it how far the primary has flushed.
+ *
  * <p>A sender that streams may fall behind again for a while, when its peer takes no more: it then reads behind the writer
  * until it has caught up. Its state stays STREAMING, as in PostgreSQL: what it acknowledged still counts.
  *
@@ -75,6 +78,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
     private volatile SenderState state = SenderState.STARTUP;
     private volatile boolean live;
     private volatile long sentLsn;
+    private volatile long toldFlushedLsn;
     private volatile long writtenLsn;
     private volatile long flushedLsn;
     private volatile long appliedLsn;
@@ -298,13 +302,15 @@ final class WalSender implements SessionHandler, StandbyProgress {
     private void send(ByteBuffer bytes, long endLsn) {
         long from = sentLsn;
         int length = bytes.remaining();
-        session.send(new WalData(from, endLsn, wal.flushedLsn(), clock.micros(), bytes));
+        toldFlushedLsn = server.primaryFlushedLsn();
+        session.send(new WalData(from, endLsn, toldFlushedLsn, clock.micros(), bytes));
         sentLsn = from + length;
     }
 
     private void keepalive(boolean replyRequested) {
         synchronized (this) {
-            session.send(new Keepalive(wal.filledLsn(), wal.flushedLsn(), clock.micros(), replyRequested));
+            toldFlushedLsn = server.primaryFlushedLsn();
+            session.send(new Keepalive(server.endLsn(), toldFlushedLsn, clock.micros(), replyRequested));
         }
     }
 
@@ -325,23 +331,28 @@ final class WalSender implements SessionHandler, StandbyProgress {
             }
             return untilTimer();
         } catch (IOException | RuntimeException e) {
+            if (state == SenderState.STOPPING) {
+                // The session ended under way, perhaps because the WAL that was being read has been cut off.
+                return Step.AGAIN;
+            }
             log.error("sending to standby {} failed", label(), e);
-            session.close("the primary could not go on: " + e.getMessage());
+            session.close("the server could not go on: " + e.getMessage());
             return Step.UNTIL_WOKEN;
         }
     }
 
     private void catchUp() throws IOException {
         while (session.isWritable() && state != SenderState.STOPPING) {
-            long limit = wal.flushedLsn();
+            long limit = server.sendableLsn();
             if (sentLsn < limit) {
                 if (!sendFromLog(limit)) {
                     return;
                 }
                 continue;
             }
-            if (session.peer().flushedWalOnly()) {
+            if (server.isStandby() || session.peer().flushedWalOnly()) {
                 become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
+                tellFlushed();
                 return;
             }
             senders.betweenRanges(this::goLive);
@@ -349,6 +360,13 @@ final class WalSender implements SessionHandler, StandbyProgress {
                 become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
                 return;
             }
+        }
+    }
+
+    /** Tells the standby how far the primary has flushed, unless it has been told with the last WAL. */
+    private void tellFlushed() {
+        if (toldFlushedLsn < server.primaryFlushedLsn()) {
+            keepalive(false);
         }
     }
 
@@ -380,7 +398,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
             return false;
         }
         synchronized (this) {
-            send(chunk.flip(), wal.filledLsn());
+            send(chunk.flip(), server.endLsn());
         }
         return true;
     }
@@ -389,7 +407,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
         server.checkpoint();
         ControlFile control = server.control();
         heldLsn = control.redoLsn();
-        new BackupSender(session, this, workers).send(control, server, wal);
+        new BackupSender(session, this, workers).send(control, server);
         heardNanos = clock.nanos();
         become(SenderState.STARTUP, "the base backup is complete");
     }
@@ -424,14 +442,25 @@ final class WalSender implements SessionHandler, StandbyProgress {
         }
     }
 
+    /** Closes the session at once; nothing that is sent from now on leaves. */
+    void end(String cause) {
+        become(SenderState.STOPPING, cause);
+        session.close(cause);
+    }
+
+    /** Wakes the worker, to send what there is. */
+    void wake() {
+        worker.wake();
+    }
+
     /** Sends what is left, as the server stops, and closes the session. */
     void finish() {
         long deadline = clock.nanos() + FINISH_WAIT_NANOS;
-        long endLsn = wal.flushedLsn();
+        long endLsn = server.sendableLsn();
         while (state == SenderState.STREAMING && flushedLsn < endLsn && clock.nanos() < deadline) {
             workers.pause(TimeUnit.MILLISECONDS.toNanos(1));
         }
-        String why = "the primary is shutting down";
+        String why = "the server is shutting down";
         say(new Refusal(RefusalCode.SHUTTING_DOWN, why), why);
     }
 

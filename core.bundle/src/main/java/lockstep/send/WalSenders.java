@@ -30,6 +30,8 @@ import org.slf4j.LoggerFactory;
  * writer holds while it hands a range out, it sends what is still missing up to the end of the last range, and from then on
  * gets every range. What it sends under the lock is at most one range, and is in the buffers, since it is not flushed yet
  * or just has been.
+ *
+ * <p><b>On a standby</b> no sender is ever live: {@link #filled} is not called, and {@link #flushed} with what may be sent.
  */
 public final class WalSenders implements Acceptor, WalListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WalSenders.class);
@@ -111,6 +113,23 @@ public final class WalSenders implements Acceptor, WalListener, AutoCloseable {
     public void flushed(long lsn) {
         for (WalSender sender : senders) {
             sender.flushed(lsn);
+        }
+    }
+
+    /** Has the standbys told how far the primary has flushed, which has moved. */
+    public void primaryFlushed() {
+        for (WalSender sender : senders) {
+            sender.wake();
+        }
+    }
+
+    /**
+     * Ends all sessions, so that the standbys connect again and are told anew from where they are sent WAL. When this returns,
+     * nothing that is read from the log for one of them leaves any more.
+     */
+    public void endSessions(String cause) {
+        for (WalSender sender : senders) {
+            sender.end(cause);
         }
     }
 

@@ -16,8 +16,7 @@ import lockstep.io.ThreadWorkers;
 import lockstep.primary.Primary;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
-import lockstep.send.Listeners;
-import lockstep.transport.api.Transport;
+import lockstep.send.WalSenders;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
@@ -34,7 +33,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs a {@link Primary} where configuration says that this server is one. The services {@link Commits} and {@link
- * Listeners} are there while it accepts commits.
+ * WalSenders} are there while it accepts commits.
  */
 @Component(
         service = {},
@@ -49,15 +48,13 @@ public final class PrimaryComponent {
     private final Shutdown shutdown;
     private final ResourceManagers managers = new ResourceManagers();
     private final Primary primary;
-    private final Listeners listeners;
 
     /** Guards the services that come and go with the state. */
     private final ReentrantLock lock = new ReentrantLock();
 
-    private volatile ServerConfiguration configuration;
     private ServiceRegistration<Primary> primaryService;
     private ServiceRegistration<Commits> commitsService;
-    private ServiceRegistration<Listeners> listenersService;
+    private ServiceRegistration<WalSenders> sendersService;
     private ServiceRegistration<Condition> readyService;
     private FrameworkStop frameworkStop;
 
@@ -71,7 +68,6 @@ public final class PrimaryComponent {
             BundleContext context)
             throws IOException {
         this.context = context;
-        this.configuration = configuration;
         this.shutdown = shutdown;
         try {
             FileDisk disk = new FileDisk(directory.path());
@@ -88,9 +84,6 @@ public final class PrimaryComponent {
             shutdown.shutdown(Shutdown.CANNOT_START, "the primary cannot start: " + e.getMessage());
             throw e;
         }
-        listeners = new Listeners(session -> primary.senders()
-                .orElseThrow(() -> new IllegalStateException("the server accepts no standbys now"))
-                .accept(session));
     }
 
     @Activate
@@ -104,8 +97,8 @@ public final class PrimaryComponent {
         lock.lock();
         try {
             if (primary.state() == Primary.State.RUNNING && commitsService == null && primaryService != null) {
-                listeners.configure(Settings.listenAddresses(configuration));
-                listenersService = context.registerService(Listeners.class, listeners, null);
+                sendersService = context.registerService(
+                        WalSenders.class, primary.senders().orElseThrow(), null);
                 commitsService =
                         context.registerService(Commits.class, primary.commits().orElseThrow(), null);
                 readyService = Readiness.register(context);
@@ -119,11 +112,7 @@ public final class PrimaryComponent {
 
     @Modified
     void modified(ServerConfiguration changed) {
-        configuration = changed;
         primary.configure(Settings.primary(changed, syncMethod));
-        if (primary.state() == Primary.State.RUNNING) {
-            listeners.configure(Settings.listenAddresses(changed));
-        }
     }
 
     @Reference(
@@ -136,18 +125,6 @@ public final class PrimaryComponent {
 
     void removeResourceManager(ResourceManager manager) {
         managers.remove(manager);
-    }
-
-    @Reference(
-            cardinality = ReferenceCardinality.MULTIPLE,
-            policy = ReferencePolicy.DYNAMIC,
-            unbind = "removeTransport")
-    void addTransport(Transport transport) {
-        listeners.add(transport);
-    }
-
-    void removeTransport(Transport transport) {
-        listeners.remove(transport);
     }
 
     /** Stops in good order. */
@@ -166,7 +143,7 @@ public final class PrimaryComponent {
             if (commitsService != null) {
                 readyService.unregister();
                 commitsService.unregister();
-                listenersService.unregister();
+                sendersService.unregister();
             }
             primaryService.unregister();
             primaryService = null;
@@ -178,6 +155,5 @@ public final class PrimaryComponent {
         } catch (IOException e) {
             log.error("the server could not stop in good order; its next start recovers", e);
         }
-        listeners.close();
     }
 }

@@ -1,7 +1,5 @@
 package lockstep.server;
 
-import java.util.Arrays;
-import java.util.List;
 import lockstep.commit.CommitLevel;
 import lockstep.config.ServerConfiguration;
 import lockstep.config.Units;
@@ -9,7 +7,6 @@ import lockstep.io.SyncMethod;
 import lockstep.primary.PrimaryConfig;
 import lockstep.recovery.Checkpointer;
 import lockstep.send.SenderConfig;
-import lockstep.transport.api.Endpoint;
 
 /** Turns configured values into what the parts of a server take. */
 final class Settings {
@@ -32,12 +29,5 @@ final class Settings {
                                 Runtime.getRuntime().maxMemory() / HEAP_SHARE),
                         Units.bytes(values.walKeepSize())),
                 new SenderConfig(values.maxWalSenders(), Units.millis(values.walSenderTimeout())));
-    }
-
-    static List<Endpoint> listenAddresses(ServerConfiguration values) {
-        return Arrays.stream(values.listenAddresses().split("[,\\s]+", -1))
-                .filter(address -> !address.isEmpty())
-                .map(Endpoint::parse)
-                .toList();
     }
 }

@@ -23,6 +23,7 @@ import lockstep.wal.WalListener;
  *
  * <pre>
  *   Upstream ──messages──▶ WalReceiver ──▶ Wal (buffers, writer, segments) ──flushed──▶ Acknowledger ──▶ primary
+ *                                           │ │                                  └▶ Downstream ──▶ standbys of this one
  *                                           │ reads: memory, or files when behind
  *                          Prefetcher ┄┄▶ ContinuousRedo ──▶ resource managers
  *                                           │ checkpoint records
@@ -40,6 +41,7 @@ final class Replication implements AutoCloseable {
     private final ControlStore control;
     private final FlushMarks marks;
     private final Wal wal;
+    private final Downstream downstream;
     private final Restartpoints restartpoints;
     private final Redo redo;
     private final ContinuousRedo continuousRedo;
@@ -70,7 +72,10 @@ final class Replication implements AutoCloseable {
         this.marks = marks;
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
-        restartpoints = new Restartpoints(control, managers, wal, this::settledLsn);
+        downstream = new Downstream(
+                config, control, managers, wal, this::flushedLsn, this::primaryFlushedLsn, workers, clock);
+        restartpoints =
+                new Restartpoints(control, managers, wal, this::settledLsn, downstream.senders()::oldestNeededLsn);
         redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, file.redoLsn());
         continuousRedo = new ContinuousRedo(redo, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
@@ -81,6 +86,7 @@ final class Replication implements AutoCloseable {
                 continuousRedo,
                 marks,
                 upstream,
+                downstream,
                 workers,
                 clock,
                 scan.lastRecordLsn(),
@@ -106,6 +112,14 @@ final class Replication implements AutoCloseable {
 
     private long settledLsn() {
         return receiver.settledLsn();
+    }
+
+    private long flushedLsn() {
+        return receiver.acks().flushedLsn();
+    }
+
+    private long primaryFlushedLsn() {
+        return receiver.primaryFlushedLsn();
     }
 
     private void applied() {
@@ -136,6 +150,10 @@ final class Replication implements AutoCloseable {
 
     Restartpoints restartpoints() {
         return restartpoints;
+    }
+
+    Downstream downstream() {
+        return downstream;
     }
 
     Wal wal() {
@@ -184,6 +202,7 @@ final class Replication implements AutoCloseable {
             restartpointWorker.close();
         }
         prefetcher.close();
+        downstream.close();
         wal.close();
         receiver.close();
         marks.close();

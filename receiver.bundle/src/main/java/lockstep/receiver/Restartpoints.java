@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * <ol>
  *   <li>all resource managers bring their state to disk, which holds at least all WAL before the checkpoint's redo position;
  *   <li>the control file names the checkpoint;
- *   <li>WAL is recycled that neither this restartpoint nor the one before needs.
+ *   <li>WAL is recycled that neither this restartpoint, nor the one before, nor a standby of this one needs.
  * </ol>
  * A crash between any two leaves the previous restartpoint in force, whose WAL is still there. Since redo never passes what
  * is flushed here, no state is ever brought to disk before its WAL.
@@ -43,6 +43,7 @@ final class Restartpoints implements RedoListener, Step {
     private final ResourceManagers managers;
     private final Wal wal;
     private final LongSupplier settledLsn;
+    private final LongSupplier neededLsn;
 
     private volatile Worker worker;
     private volatile Checkpoint passed;
@@ -53,12 +54,15 @@ final class Restartpoints implements RedoListener, Step {
      * Makes one that waits for redo to pass a checkpoint.
      *
      * @param settledLsn up to where WAL is on both disks, and will never be cut back
+     * @param neededLsn the first position that a standby of this one needs
      */
-    Restartpoints(ControlStore control, ResourceManagers managers, Wal wal, LongSupplier settledLsn) {
+    Restartpoints(
+            ControlStore control, ResourceManagers managers, Wal wal, LongSupplier settledLsn, LongSupplier neededLsn) {
         this.control = control;
         this.managers = managers;
         this.wal = wal;
         this.settledLsn = settledLsn;
+        this.neededLsn = neededLsn;
     }
 
     /** Tells whom to wake when there is a restartpoint to take. */
@@ -128,13 +132,14 @@ final class Restartpoints implements RedoListener, Step {
                 Math.max(present.knownFlushedLsn(), settled),
                 Math.max(present.appliableLsn(), settled)));
         ControlFile now = control.get();
-        int recycled = wal.files().removeBefore(now.timeline(), now.priorRedoLsn(), wal.filledLsn());
+        long keepFrom = Math.min(now.priorRedoLsn(), neededLsn.getAsLong());
+        int recycled = wal.files().removeBefore(now.timeline(), keepFrom, wal.filledLsn());
         log.info(
                 "restartpoint at {}, redo starts at {}; {} segments before {} recycled or removed",
                 Lsn.text(checkpoint.lsn()),
                 Lsn.text(redoLsn),
                 recycled,
-                Lsn.text(now.priorRedoLsn()));
+                Lsn.text(keepFrom));
         count.incrementAndGet();
     }
 

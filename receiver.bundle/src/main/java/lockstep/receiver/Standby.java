@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
@@ -26,6 +27,7 @@ import lockstep.redo.Redo;
 import lockstep.redo.RedoListener;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.SegmentFiles;
@@ -82,6 +84,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     private final Workers workers;
     private final Panic panic;
     private final ResourceManagers managers;
+    private final Consumer<WalSenders> serving;
     private final Upstream upstream;
     private final Runnable wakeRedo = this::wake;
 
@@ -95,6 +98,11 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile boolean paused;
     private volatile Worker startup;
 
+    /**
+     * Makes one that is started later.
+     *
+     * @param serving told once, on the thread {@code startup}, when standbys of this one can be served
+     */
     Standby(
             StandbyConfig config,
             Disk disk,
@@ -102,13 +110,15 @@ final class Standby implements StandbyControl, AutoCloseable {
             Workers workers,
             Panic panic,
             ResourceManagers managers,
-            Transports transports) {
+            Transports transports,
+            Consumer<WalSenders> serving) {
         this.config = config;
         this.disk = disk;
         this.clock = clock;
         this.workers = workers;
         this.panic = panic;
         this.managers = managers;
+        this.serving = serving;
         upstream = new Upstream(config, transports, workers, clock);
     }
 
@@ -185,6 +195,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         open();
         become(Phase.RUNNING, "the base backup is complete");
         upstream.converse(replication.receiver());
+        serving.accept(replication.downstream().senders());
         return Step.AGAIN;
     }
 
@@ -251,7 +262,13 @@ final class Standby implements StandbyControl, AutoCloseable {
         }
         become(Phase.RUNNING, "the WAL on the disk has been redone up to " + Lsn.text(redo.appliedLsn()));
         upstream.start(replication.receiver());
+        serving.accept(replication.downstream().senders());
         return next;
+    }
+
+    /** Returns who serves standbys of this one, once the WAL is open. */
+    Optional<WalSenders> senders() {
+        return Optional.ofNullable(replication).map(Replication::downstream).map(Downstream::senders);
     }
 
     /** Returns the WAL, once it is open. */

@@ -17,6 +17,8 @@ import lockstep.io.ThreadWorkers;
 import lockstep.receiver.api.StandbyControl;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SenderConfig;
+import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.BundleContext;
@@ -32,7 +34,10 @@ import org.osgi.service.condition.Condition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs a {@link Standby} where configuration says that this server is one: where there is a {@code recovery.conf}. */
+/**
+ * Runs a {@link Standby} where configuration says that this server is one: where there is a {@code recovery.conf}. The
+ * service {@link WalSenders} is there while it can serve standbys of its own.
+ */
 @Component(
         service = {},
         immediate = true,
@@ -47,6 +52,7 @@ public final class StandbyComponent {
     private final Standby standby;
 
     private ServiceRegistration<StandbyControl> service;
+    private ServiceRegistration<WalSenders> sendersService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
 
@@ -77,7 +83,8 @@ public final class StandbyComponent {
                     new ThreadWorkers(),
                     panic,
                     managers,
-                    transports);
+                    transports,
+                    this::serve);
         } catch (IOException | RuntimeException e) {
             shutdown.shutdown(Shutdown.CANNOT_START, "the standby cannot start: " + e.getMessage());
             throw e;
@@ -96,13 +103,14 @@ public final class StandbyComponent {
                 Units.millis(server.walReceiverTimeout()),
                 Units.millis(server.walReceiverStatusInterval()),
                 Integer.highestOneBit(Math.toIntExact(Units.bytes(server.walBuffers()))),
-                syncMethod);
+                syncMethod,
+                new SenderConfig(server.maxWalSenders(), Units.millis(server.walSenderTimeout())));
     }
 
     @Activate
     void activate() {
-        standby.start();
         service = context.registerService(StandbyControl.class, standby, null);
+        standby.start();
         ready = Readiness.register(context);
         frameworkStop = new FrameworkStop(context, this::stop);
     }
@@ -137,13 +145,25 @@ public final class StandbyComponent {
         stop();
     }
 
-    private synchronized void stop() {
-        if (service == null) {
-            return;
+    /** The standby can serve others now. */
+    private synchronized void serve(WalSenders senders) {
+        if (service != null) {
+            sendersService = context.registerService(WalSenders.class, senders, null);
         }
-        ready.unregister();
-        service.unregister();
-        service = null;
+    }
+
+    private void stop() {
+        synchronized (this) {
+            if (service == null) {
+                return;
+            }
+            if (sendersService != null) {
+                sendersService.unregister();
+            }
+            ready.unregister();
+            service.unregister();
+            service = null;
+        }
         try {
             standby.close();
         } catch (IOException e) {

@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.util.List;
 import lockstep.io.SyncMethod;
+import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
 
 /**
@@ -14,6 +15,7 @@ import lockstep.transport.api.Endpoint;
  * @param statusIntervalMs {@code wal_receiver_status_interval}: the longest time between two status messages
  * @param walBufferBytes {@code wal_buffers}
  * @param syncMethod {@code wal_sync_method}
+ * @param senders how it serves standbys of its own
  */
 record StandbyConfig(
         String name,
@@ -22,7 +24,8 @@ record StandbyConfig(
         long receiverTimeoutMs,
         long statusIntervalMs,
         int walBufferBytes,
-        SyncMethod syncMethod) {
+        SyncMethod syncMethod,
+        SenderConfig senders) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
         if (primaries.isEmpty()) {

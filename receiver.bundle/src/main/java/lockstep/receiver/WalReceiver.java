@@ -84,6 +84,7 @@ final class WalReceiver implements Conversation {
     private final ContinuousRedo redo;
     private final FlushMarks marks;
     private final Upstream upstream;
+    private final Downstream downstream;
     private final Workers workers;
     private final Clock clock;
     private final Acknowledger acks;
@@ -117,6 +118,7 @@ final class WalReceiver implements Conversation {
             ContinuousRedo redo,
             FlushMarks marks,
             Upstream upstream,
+            Downstream downstream,
             Workers workers,
             Clock clock,
             long lastRecordLsn,
@@ -128,6 +130,7 @@ final class WalReceiver implements Conversation {
         this.redo = redo;
         this.marks = marks;
         this.upstream = upstream;
+        this.downstream = downstream;
         this.workers = workers;
         this.clock = clock;
         this.primaryFlushedLsn = primaryFlushedLsn;
@@ -204,6 +207,7 @@ final class WalReceiver implements Conversation {
         if (lsn > primaryFlushedLsn) {
             primaryFlushedLsn = lsn;
             redo.wake();
+            downstream.primaryFlushed();
         }
     }
 
@@ -288,6 +292,7 @@ final class WalReceiver implements Conversation {
         }
         if (!epochs.equals(file.epochs())) {
             control.update(present -> present.with(epochs));
+            downstream.endSessions("this server has learned of a new epoch of the log");
         }
         startLsn = answer.startLsn();
         agreed = true;
@@ -299,6 +304,7 @@ final class WalReceiver implements Conversation {
 
     /** Cuts the WAL back, in memory and on the disk. */
     private void cutBack(long lsn, long lastRecordLsn) throws IOException {
+        downstream.endSessions("this server cuts its WAL back to " + Lsn.text(lsn));
         checkedLsn = lsn;
         wal.awaitFlushed(lsn);
         redo.whileHeld(() -> wal.truncate(lsn));

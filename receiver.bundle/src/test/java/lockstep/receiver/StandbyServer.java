@@ -10,6 +10,7 @@ import lockstep.io.SyncMethod;
 import lockstep.io.Workers;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import lockstep.wal.Wal;
@@ -28,10 +29,11 @@ public final class StandbyServer implements AutoCloseable {
             Panic panic,
             ResourceManagers managers,
             Transport transport) {
-        StandbyConfig config = new StandbyConfig("s1", List.of(primary), 500, 3_000, 1_000, walBufferBytes, syncMethod);
+        StandbyConfig config = new StandbyConfig(
+                "s1", List.of(primary), 500, 3_000, 1_000, walBufferBytes, syncMethod, new SenderConfig(10, 3_000));
         Transports transports = new Transports();
         transports.add(transport);
-        standby = new Standby(config, disk, clock, workers, panic, managers, transports);
+        standby = new Standby(config, disk, clock, workers, panic, managers, transports, senders -> {});
     }
 
     public void start() {

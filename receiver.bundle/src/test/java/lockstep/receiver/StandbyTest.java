@@ -26,6 +26,7 @@ import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.recovery.ControlFile;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Lsn;
@@ -76,8 +77,15 @@ class StandbyTest {
     }
 
     private void open() {
-        StandbyConfig config =
-                new StandbyConfig("s1", List.of(PRIMARY), 20, 60_000, 10_000, BUFFER_BYTES, SyncMethod.FDATASYNC);
+        StandbyConfig config = new StandbyConfig(
+                "s1",
+                List.of(PRIMARY),
+                20,
+                60_000,
+                10_000,
+                BUFFER_BYTES,
+                SyncMethod.FDATASYNC,
+                new SenderConfig(10, 60_000));
         standby = new Standby(
                 config,
                 disk,
@@ -87,7 +95,8 @@ class StandbyTest {
                     throw new AssertionError(message, cause);
                 },
                 managers,
-                transports);
+                transports,
+                senders -> {});
         standby.start();
     }
 

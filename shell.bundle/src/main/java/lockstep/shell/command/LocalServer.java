@@ -5,6 +5,7 @@ import lockstep.kv.KeyValueStore;
 import lockstep.primary.Primary;
 import lockstep.receiver.api.StandbyControl;
 import lockstep.send.Listeners;
+import lockstep.send.WalSenders;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
@@ -39,6 +40,12 @@ public final class LocalServer {
             cardinality = ReferenceCardinality.OPTIONAL,
             policy = ReferencePolicy.DYNAMIC,
             policyOption = ReferencePolicyOption.GREEDY)
+    volatile WalSenders senders;
+
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
     volatile Listeners listeners;
 
     Optional<Primary> findPrimary() {
@@ -47,6 +54,11 @@ public final class LocalServer {
 
     Optional<StandbyControl> findStandby() {
         return Optional.ofNullable(standby);
+    }
+
+    /** Returns who serves standbys, on a primary or a standby, once it can. */
+    Optional<WalSenders> findSenders() {
+        return Optional.ofNullable(senders);
     }
 
     Optional<Listeners> findListeners() {

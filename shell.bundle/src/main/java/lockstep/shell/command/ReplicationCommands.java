@@ -38,10 +38,15 @@ public final class ReplicationCommands {
                     boolean json,
             String... words) {
         Words.none("standbys [--json]", words);
-        List<Fields> rows = server.primary("standbys are connected").standbys().stream()
-                .map(ReplicationCommands::row)
-                .toList();
+        List<Fields> rows = standbys().stream().map(ReplicationCommands::row).toList();
         return Fields.present(rows, "standbys", "no standby is connected", json);
+    }
+
+    /** On a standby these are its own, for which no commit waits. */
+    private List<StandbyView> standbys() {
+        return server.findStandby().isPresent()
+                ? server.findSenders().map(senders -> senders.standbys(false)).orElse(List.of())
+                : server.primary("standbys are connected").standbys();
     }
 
     private static Fields row(StandbyView standby) {

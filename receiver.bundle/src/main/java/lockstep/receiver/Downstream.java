@@ -1,0 +1,136 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.function.LongSupplier;
+import lockstep.io.Clock;
+import lockstep.io.Workers;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.ControlStore;
+import lockstep.rmgr.BackupSink;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SendingServer;
+import lockstep.send.WalSenders;
+import lockstep.wal.Wal;
+import lockstep.wal.WalListener;
+
+/**
+ * The standbys of this standby: serves them base backups and WAL from its own log, with the senders that a primary has.
+ *
+ * <p><b>Idea.</b> Downstream, this standby stands for the primary; so all that a primary promises must hold for what it
+ * sends:
+ * <ol>
+ *   <li>What it sends is checked and on the disk here. So a crash of this server loses nothing that downstream has, but for
+ *       a last record that had come in part.
+ *   <li>It passes on how far the <i>primary</i> has flushed, as far as its own log reaches: nobody in the tree applies
+ *       what the primary may lose.
+ *   <li>Before its own log is cut back, and when it has learned of a new epoch, it ends all sessions downstream. Who connects
+ *       again is told the epochs, and cuts back what this server has cut back. A session therefore never carries bytes of
+ *       two histories.
+ * </ol>
+ * In return, what a downstream that is connected needs is not removed by restartpoints.
+ *
+ * <p><b>Fairness.</b> The receiver and the WAL writer only wake senders here; each sender reads and sends on its own worker, at
+ * its own pace. How far downstream is plays no part in what this standby acknowledges.
+ *
+ * <p><b>A base backup</b> begins with the last restartpoint, and has the files of the resource managers as they are on the
+ * disk, which may be ahead of it, but never of what the primary has flushed. WAL brings them together, as on this server
+ * when it restarts.
+ */
+final class Downstream implements SendingServer, WalListener {
+    private final ControlStore control;
+    private final ResourceManagers managers;
+    private final Wal wal;
+    private final LongSupplier sendableLsn;
+    private final LongSupplier primaryFlushedLsn;
+    private final WalSenders senders;
+
+    /**
+     * Begins without sessions.
+     *
+     * @param sendableLsn up to where WAL is checked and on the disk
+     * @param primaryFlushedLsn up to where the primary is known to have flushed
+     */
+    Downstream(
+            StandbyConfig config,
+            ControlStore control,
+            ResourceManagers managers,
+            Wal wal,
+            LongSupplier sendableLsn,
+            LongSupplier primaryFlushedLsn,
+            Workers workers,
+            Clock clock) {
+        this.control = control;
+        this.managers = managers;
+        this.wal = wal;
+        this.sendableLsn = sendableLsn;
+        this.primaryFlushedLsn = primaryFlushedLsn;
+        senders = new WalSenders(wal, this, config.senders(), workers, clock);
+        wal.addListener(this);
+    }
+
+    WalSenders senders() {
+        return senders;
+    }
+
+    @Override
+    public ControlFile control() {
+        return control.get();
+    }
+
+    @Override
+    public boolean isStandby() {
+        return true;
+    }
+
+    @Override
+    public long endLsn() {
+        return sendableLsn();
+    }
+
+    @Override
+    public long sendableLsn() {
+        return sendableLsn.getAsLong();
+    }
+
+    @Override
+    public long primaryFlushedLsn() {
+        return Math.min(sendableLsn(), primaryFlushedLsn.getAsLong());
+    }
+
+    @Override
+    public void checkpoint() {
+        // A standby cannot: a backup begins with its last restartpoint.
+    }
+
+    @Override
+    public void backup(BackupSink sink) throws IOException {
+        managers.backup(sink);
+    }
+
+    @Override
+    public void standbyProgressed() {
+        // No commit waits here.
+    }
+
+    /** There is more to send: the WAL writer's thread. */
+    @Override
+    public void flushed(long lsn) {
+        senders.flushed(sendableLsn());
+    }
+
+    /** The primary has flushed more, which those downstream wait for before they apply. */
+    void primaryFlushed() {
+        senders.primaryFlushed();
+    }
+
+    /** Ends all sessions; see above for when. */
+    void endSessions(String cause) {
+        senders.endSessions(cause);
+    }
+
+    /** Sends what is left and ends all sessions: nothing more is received. */
+    void close() {
+        senders.close();
+        wal.removeListener(this);
+    }
+}
