@@ -14,8 +14,10 @@ import lockstep.wal.CheckpointRecord;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.SegmentFiles;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
+import lockstep.wal.WalIdentity;
 import lockstep.wal.WalLayout;
 import lockstep.wal.XlogInfo;
 import org.slf4j.Logger;
@@ -24,7 +26,7 @@ import org.slf4j.LoggerFactory;
 /** Makes the log of a new system in an empty data directory: a first segment that begins with a checkpoint, as initdb does. */
 final class NewSystem {
     private static final Logger log = LoggerFactory.getLogger(NewSystem.class);
-    private static final int TIMELINE = 1;
+    private static final int TIMELINE = TimelineHistory.FIRST;
     /** An odd number with no pattern in its bits. */
     private static final long SCATTER = 0x9E3779B97F4A7C15L;
 
@@ -36,10 +38,11 @@ final class NewSystem {
     static ControlFile create(Disk disk, WalLayout layout, Clock clock, Workers workers, Panic panic)
             throws IOException {
         long systemId = systemId(clock);
-        SegmentFiles files = new SegmentFiles(disk, layout);
+        WalIdentity identity = new WalIdentity(systemId, TimelineHistory.of(TIMELINE), layout);
+        SegmentFiles files = new SegmentFiles(disk, identity);
         long startLsn = layout.segmentStart(1);
         long checkpointLsn = layout.recordStart(startLsn);
-        WalConfig config = new WalConfig(layout, systemId, TIMELINE, SMALLEST_BUFFERS, SyncMethod.FDATASYNC, false);
+        WalConfig config = new WalConfig(identity, SMALLEST_BUFFERS, SyncMethod.FDATASYNC, false);
         long endLsn;
         try (Wal wal = new Wal(config, disk, files, workers, panic, startLsn)) {
             wal.startInserting(0);

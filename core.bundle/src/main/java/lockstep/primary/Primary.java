@@ -34,6 +34,7 @@ import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
+import lockstep.wal.WalIdentity;
 import lockstep.wal.WalLayout;
 import lockstep.wal.WalListener;
 import lockstep.wal.WalSource;
@@ -81,7 +82,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     private final ResourceManagers managers;
     private final Runnable stateChanged;
     private final ControlStore control;
-    private final WalLayout layout;
+    private final WalIdentity identity;
     private final SegmentFiles files;
     private final Redo redo;
     private final Runnable wakeStartup = this::wakeStartup;
@@ -128,22 +129,18 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
                 ? ControlFile.read(disk)
                 : NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic);
         control = new ControlStore(disk, file);
-        layout = new WalLayout(file.segmentBytes());
-        files = new SegmentFiles(disk, layout);
-        redo = new Redo(walConfig().identity(), this::source, managers, this, file.redoLsn());
+        identity = file.identity(disk);
+        files = new SegmentFiles(disk, identity);
+        redo = new Redo(identity, this::source, managers, this, file.redoLsn());
     }
 
     private WalConfig walConfig() {
-        ControlFile file = control.get();
-        return new WalConfig(
-                layout, file.systemId(), file.timeline(), config.bufferBytes(), config.syncMethod(), false);
+        return new WalConfig(identity, config.bufferBytes(), config.syncMethod(), false);
     }
 
     private WalSource source() {
         Running now = running;
-        return now == null
-                ? new SegmentSource(disk, layout, control.get().timeline())
-                : now.wal().source();
+        return now == null ? new SegmentSource(disk, identity) : now.wal().source();
     }
 
     /** Starts the thread {@code startup}, which recovers. */
@@ -211,7 +208,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
         redo.checkEnd(files.endLsn(), config.bufferBytes(), file.knownFlushedLsn());
         boolean crashed = file.state() != ControlFile.State.SHUT_DOWN;
         if (crashed) {
-            files.truncate(file.timeline(), endLsn, redo.bytesEndLsn());
+            files.truncate(endLsn, redo.bytesEndLsn());
         }
         control.update(old -> crashed
                 ? old.with(old.epochs().next(endLsn)).with(ControlFile.State.IN_PRODUCTION)

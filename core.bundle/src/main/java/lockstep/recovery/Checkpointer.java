@@ -140,7 +140,7 @@ public final class Checkpointer implements Step {
         long keepFrom = Math.min(
                 Math.min(control.get().priorRedoLsn(), neededLsn.getAsLong()),
                 wal.flushedLsn() - config.get().keepBytes());
-        int removed = wal.files().removeBefore(wal.config().timeline(), keepFrom, wal.filledLsn());
+        int removed = wal.files().removeBefore(keepFrom, wal.filledLsn());
         log.info(
                 "checkpoint at {}, redo from {}, {} ms; {} segments recycled",
                 Lsn.text(control.get().checkpointLsn()),

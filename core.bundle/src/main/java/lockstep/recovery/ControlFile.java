@@ -9,6 +9,9 @@ import java.util.Map;
 import java.util.zip.CRC32C;
 import lockstep.io.Disk;
 import lockstep.transport.api.Lsn;
+import lockstep.wal.TimelineHistory;
+import lockstep.wal.WalIdentity;
+import lockstep.wal.WalLayout;
 
 /**
  * What a server must know before it reads its WAL, kept in the file {@code control} of the data directory. It is written
@@ -17,7 +20,7 @@ import lockstep.transport.api.Lsn;
  *
  * @param systemId names the log; a standby has the primary's
  * @param segmentBytes the size of its segments
- * @param timeline the timeline of its end
+ * @param timeline the newest timeline of its history
  * @param state whether the server was stopped in good order
  * @param checkpointLsn where the last checkpoint or restartpoint record begins
  * @param redoLsn where redo starts: the state on disk holds all before it
@@ -106,6 +109,11 @@ public record ControlFile(
         return value;
     }
 
+    /** Returns which log it is, with the history of its timeline read from {@code pg_wal}. */
+    public WalIdentity identity(Disk disk) throws IOException {
+        return new WalIdentity(systemId, TimelineHistory.read(disk, timeline), new WalLayout(segmentBytes));
+    }
+
     /** Writes it; on the disk when this returns. */
     public void write(Disk disk) throws IOException {
         String text = "# Written by the server; do not edit.\n"
@@ -136,6 +144,22 @@ public record ControlFile(
                 segmentBytes,
                 timeline,
                 newState,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                knownFlushedLsn,
+                appliableLsn,
+                epochs);
+    }
+
+    /** Returns this on another timeline. */
+    public ControlFile with(TimelineHistory history) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                history.timeline(),
+                state,
                 checkpointLsn,
                 redoLsn,
                 priorRedoLsn,

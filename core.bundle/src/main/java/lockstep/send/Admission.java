@@ -75,7 +75,7 @@ final class Admission {
                             + " in the same epoch " + asked.epoch()
                             + ": one of the two is a copy that went its own way");
         }
-        long oldestLsn = wal.files().oldestLsn(control.timeline(), endLsn);
+        long oldestLsn = wal.files().oldestLsn(endLsn);
         if (startLsn < oldestLsn) {
             return refused(
                     RefusalCode.WAL_REMOVED,

@@ -8,6 +8,7 @@ import java.util.List;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 import lockstep.io.SyncMethod;
+import lockstep.transport.api.Lsn;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,24 +27,32 @@ public final class SegmentFiles {
 
     private static final long NO_SYSTEM = 0;
 
+    /** Ends the name of a segment that its timeline did not finish. */
+    private static final String PARTIAL = ".partial";
+
+    private static final String UNFINISHED = ".tmp";
+    private static final int COPY_BYTES = 256 << 10;
+
     private static final Logger log = LoggerFactory.getLogger(SegmentFiles.class);
 
     /** A segment file. */
     public record Segment(String name, int timeline, long number, long startLsn, long bytes) {}
 
     private final Disk disk;
+    private final WalIdentity identity;
     private final WalLayout layout;
 
     /** Takes the data directory's WAL, which may be empty. */
-    public SegmentFiles(Disk disk, WalLayout layout) throws IOException {
+    public SegmentFiles(Disk disk, WalIdentity identity) throws IOException {
         this.disk = disk;
-        this.layout = layout;
+        this.identity = identity;
+        layout = identity.layout();
         disk.createDirectories(DIRECTORY);
     }
 
     /** Returns the path of a segment's file, relative to the data directory. */
-    public String path(int timeline, long segment) {
-        return DIRECTORY + '/' + layout.segmentName(timeline, segment);
+    public String path(long segment) {
+        return DIRECTORY + '/' + identity.segmentName(segment);
     }
 
     /** Returns all segments, in the order of their names. */
@@ -68,29 +77,77 @@ public final class SegmentFiles {
     }
 
     /** Returns whether the file of the segment that holds {@code lsn} exists. */
-    public boolean exists(int timeline, long lsn) {
-        return disk.exists(path(timeline, layout.segmentOf(lsn)));
+    public boolean exists(long lsn) {
+        return disk.exists(path(layout.segmentOf(lsn)));
     }
 
     /** Makes the segment if it does not exist. Throws {@link lockstep.io.DiskFullException} if there is no room. */
-    public synchronized void prepare(int timeline, long segment) throws IOException {
-        String path = path(timeline, segment);
+    public synchronized void prepare(long segment) throws IOException {
+        String path = path(segment);
         if (!disk.exists(path)) {
-            disk.create(path, header(timeline, segment), layout.segmentBytes());
+            disk.create(path, header(segment), layout.segmentBytes());
         }
     }
 
     /** A page header that belongs to no system, so that nobody takes it for WAL, but tools can tell the segment size. */
-    private ByteBuffer header(int timeline, long segment) {
+    private ByteBuffer header(long segment) {
         ByteBuffer header = ByteBuffer.allocate(PageHeader.LONG_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        PageHeader.write(header, 0, layout, NO_SYSTEM, timeline, layout.segmentStart(segment), 0);
+        long startLsn = layout.segmentStart(segment);
+        PageHeader.write(header, 0, layout, NO_SYSTEM, identity.history().timelineAt(startLsn), startLsn, 0);
         return header;
     }
 
     /** Opens a segment for the WAL writer, making it if need be. */
-    DiskFile open(int timeline, long segment, SyncMethod method) throws IOException {
-        prepare(timeline, segment);
-        return disk.open(path(timeline, segment), method);
+    DiskFile open(long segment, SyncMethod method) throws IOException {
+        prepare(segment);
+        return disk.open(path(segment), method);
+    }
+
+    /**
+     * Makes the file that a segment has on another timeline, if that has another name for it: it begins with the bytes up to
+     * {@code lsn} of the present one, and is zero from there on. The file is on the disk when this returns; one that an
+     * interrupted attempt has left is replaced.
+     *
+     * @param lsn the end of the WAL
+     */
+    synchronized void copyFor(TimelineHistory next, long lsn) throws IOException {
+        long segment = layout.segmentOf(lsn);
+        String present = path(segment);
+        String copy = DIRECTORY + '/' + new WalIdentity(identity.systemId(), next, layout).segmentName(segment);
+        if (copy.equals(present) || layout.offsetInSegment(lsn) == 0) {
+            return;
+        }
+        String unfinished = copy + UNFINISHED;
+        try (DiskFile from = disk.openForReading(present);
+                DiskFile to = disk.createEmpty(unfinished)) {
+            ByteBuffer bytes = ByteBuffer.allocateDirect(COPY_BYTES);
+            int end = layout.offsetInSegment(lsn);
+            for (int at = 0; at < layout.segmentBytes(); at += COPY_BYTES) {
+                bytes.clear();
+                bytes.limit(Math.max(0, Math.min(COPY_BYTES, end - at)));
+                from.read(bytes, at);
+                if (bytes.hasRemaining()) {
+                    throw new IOException(
+                            present + " ends before " + Lsn.text(lsn) + ", where the WAL was found to end");
+                }
+                bytes.limit(COPY_BYTES);
+                while (bytes.hasRemaining()) {
+                    bytes.put((byte) 0);
+                }
+                to.write(bytes.flip(), at);
+            }
+            to.sync();
+        }
+        disk.rename(unfinished, copy);
+    }
+
+    /** Gives the file that a segment had on an earlier timeline the name of one that was never finished, as PostgreSQL does. */
+    synchronized void setAside(TimelineHistory before, long lsn) throws IOException {
+        long segment = layout.segmentOf(lsn);
+        String old = DIRECTORY + '/' + new WalIdentity(identity.systemId(), before, layout).segmentName(segment);
+        if (!old.equals(path(segment)) && disk.exists(old)) {
+            disk.rename(old, old + PARTIAL);
+        }
     }
 
     /**
@@ -101,14 +158,14 @@ public final class SegmentFiles {
      * @param bytesEndLsn where the last record's bytes end; before {@code lsn} only if that record ended its segment, whose
      *     rest then becomes zero
      */
-    public synchronized void truncate(int timeline, long lsn, long bytesEndLsn) throws IOException {
+    public synchronized void truncate(long lsn, long bytesEndLsn) throws IOException {
         for (Segment segment : list()) {
-            if (segment.startLsn() > lsn || (segment.startLsn() == lsn && segment.timeline() == timeline)) {
+            if (segment.startLsn() >= lsn) {
                 disk.delete(DIRECTORY + '/' + segment.name());
             }
         }
         long segment = layout.segmentOf(bytesEndLsn - 1);
-        String path = path(timeline, segment);
+        String path = path(segment);
         if (!disk.exists(path)) {
             return;
         }
@@ -126,7 +183,7 @@ public final class SegmentFiles {
      * @param currentLsn where the WAL ends now
      * @return how many segments are no longer there under their old name
      */
-    public synchronized int removeBefore(int timeline, long lsn, long currentLsn) throws IOException {
+    public synchronized int removeBefore(long lsn, long currentLsn) throws IOException {
         long current = layout.segmentOf(currentLsn);
         List<Segment> segments = list();
         long last = current;
@@ -141,22 +198,22 @@ public final class SegmentFiles {
             String path = DIRECTORY + '/' + segment.name();
             if (last - current < MAX_SPARE_SEGMENTS) {
                 last++;
-                disk.rename(path, path(timeline, last));
+                disk.rename(path, path(last));
             } else {
                 disk.delete(path);
             }
             removed++;
         }
         if (removed > 0) {
-            log.debug("{} segments before {} recycled or removed", removed, layout.segmentName(timeline, current));
+            log.debug("{} segments before {} recycled or removed", removed, identity.segmentName(current));
         }
         return removed;
     }
 
     /** Returns the first position of which there is WAL without a gap up to {@code currentLsn}. */
-    public long oldestLsn(int timeline, long currentLsn) {
+    public long oldestLsn(long currentLsn) {
         long segment = layout.segmentOf(currentLsn);
-        while (segment > 0 && disk.exists(path(timeline, segment - 1))) {
+        while (segment > 0 && disk.exists(path(segment - 1))) {
             segment--;
         }
         return layout.segmentStart(segment);

@@ -5,26 +5,29 @@ import java.nio.ByteBuffer;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 
-/** Reads WAL from the segment files of a timeline, one of which it keeps open. A segment that is not there has no bytes. */
+/** Reads WAL from the segment files of a log, one of which it keeps open. A segment that is not there has no bytes. */
 public final class SegmentSource implements WalSource {
     private final Disk disk;
-    private final WalLayout layout;
-    private final int timeline;
+    private final WalIdentity identity;
     private DiskFile file;
     private long openSegment = -1;
+    private int openTimeline;
 
     /** Reads from {@code pg_wal} on a disk. */
-    public SegmentSource(Disk disk, WalLayout layout, int timeline) {
+    public SegmentSource(Disk disk, WalIdentity identity) {
         this.disk = disk;
-        this.layout = layout;
-        this.timeline = timeline;
+        this.identity = identity;
     }
 
     @Override
     public int read(long lsn, ByteBuffer dst) throws IOException {
+        WalLayout layout = identity.layout();
         long segment = layout.segmentOf(lsn);
-        if (segment != openSegment && !open(segment)) {
-            return 0;
+        while (segment != openSegment || identity.fileTimeline(segment) != openTimeline) {
+            int timeline = identity.fileTimeline(segment);
+            if (!open(timeline, segment) && timeline == identity.fileTimeline(segment)) {
+                return 0;
+            }
         }
         int offset = layout.offsetInSegment(lsn);
         int limit = dst.limit();
@@ -36,14 +39,15 @@ public final class SegmentSource implements WalSource {
         }
     }
 
-    private boolean open(long segment) throws IOException {
+    private boolean open(int timeline, long segment) throws IOException {
         close();
-        String path = SegmentFiles.DIRECTORY + '/' + layout.segmentName(timeline, segment);
+        String path = SegmentFiles.DIRECTORY + '/' + identity.layout().segmentName(timeline, segment);
         if (!disk.exists(path)) {
             return false;
         }
         file = disk.openForReading(path);
         openSegment = segment;
+        openTimeline = timeline;
         return true;
     }
 

@@ -5,11 +5,14 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicLong;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
+import lockstep.io.DiskFullException;
 import lockstep.io.Panic;
 import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
 import lockstep.transport.api.Lsn;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The write-ahead log of a running server: buffers, the writer, and the segment files, put together.
@@ -18,7 +21,8 @@ import lockstep.transport.api.Lsn;
  * primary's bytes with {@link #receive}. From there on both are the same: the writer brings them to the listeners and to
  * the disk, and readers get them through {@link #source} from memory, or from the files when they are far behind.
  *
- * <p>Threads: {@code insert} from any; {@code receive}, {@code truncate} and {@code startInserting} from one at a time;
+ * <p>Threads: {@code insert} from any; {@code receive}, {@code truncate}, {@code follow} and {@code startInserting} from
+ * one at a time;
  * reading from any.
  */
 public final class Wal implements AutoCloseable {
@@ -26,6 +30,8 @@ public final class Wal implements AutoCloseable {
     private static final long FULL_WAIT_NANOS = 50_000;
 
     private static final long PREPARE_RETRY_NANOS = 1_000_000_000;
+
+    private static final Logger log = LoggerFactory.getLogger(Wal.class);
 
     private final WalConfig config;
     private final Disk disk;
@@ -59,7 +65,6 @@ public final class Wal implements AutoCloseable {
         load(endLsn);
         writer = new WalWriter(
                 config.layout(),
-                config.timeline(),
                 buffers,
                 files,
                 config.syncMethod(),
@@ -80,7 +85,7 @@ public final class Wal implements AutoCloseable {
             return;
         }
         ByteBuffer bytes = ByteBuffer.allocateDirect(length);
-        String path = files.path(config.timeline(), config.layout().segmentOf(page));
+        String path = files.path(config.layout().segmentOf(page));
         try (DiskFile file = disk.openForReading(path)) {
             if (file.read(bytes, config.layout().offsetInSegment(page)) < length) {
                 throw new IOException(path + " ends before " + Lsn.text(endLsn) + ", where the WAL was found to end");
@@ -97,7 +102,7 @@ public final class Wal implements AutoCloseable {
 
     private long prepareNext() {
         try {
-            files.prepare(config.timeline(), config.layout().segmentOf(filledLsn()) + 1);
+            files.prepare(config.layout().segmentOf(filledLsn()) + 1);
             return Step.UNTIL_WOKEN;
         } catch (IOException e) {
             // The writer meets the same trouble when it gets there, and deals with it.
@@ -111,14 +116,7 @@ public final class Wal implements AutoCloseable {
      * @param lastRecordLsn where the last record of the WAL begins; 0 if it has none
      */
     public void startInserting(long lastRecordLsn) {
-        inserter = new WalInserter(
-                config.layout(),
-                config.systemId(),
-                config.timeline(),
-                buffers,
-                receivedLsn,
-                lastRecordLsn,
-                this::waitForRoom);
+        inserter = new WalInserter(config.identity(), buffers, receivedLsn, lastRecordLsn, this::waitForRoom);
     }
 
     private void waitForRoom() {
@@ -217,7 +215,7 @@ public final class Wal implements AutoCloseable {
         synchronized (writer) {
             writer.restart(lsn);
             try {
-                files.truncate(config.timeline(), lsn, lsn);
+                files.truncate(lsn, lsn);
                 receivedLsn = lsn;
                 load(lsn);
             } catch (IOException e) {
@@ -227,6 +225,61 @@ public final class Wal implements AutoCloseable {
                         e);
                 throw e;
             }
+        }
+    }
+
+    /** The step that decides: before it the old timeline counts, after it the new one. */
+    @FunctionalInterface
+    public interface Decision {
+        /** Makes it, durably. */
+        void make() throws IOException;
+    }
+
+    /**
+     * Goes over to another timeline, which agrees with the present one on all WAL that is here, and begins where that ends or
+     * further on. Nothing is inserted or received meanwhile. In order, each step on the disk before the next:
+     * <ol>
+     *   <li>all that was received;
+     *   <li>the history file;
+     *   <li>the segment in which the WAL ends, copied under its new name;
+     *   <li>the decision.
+     * </ol>
+     * A crash before the last leaves a log on the old timeline, with files that nobody reads; after it, one on the new. A
+     * failure before the last changes nothing; one in it stops the server, because nobody knows then what it left on the disk.
+     *
+     * @param decision names the new timeline in the control file
+     */
+    public void follow(TimelineHistory next, Decision decision) throws IOException {
+        long endLsn = filledLsn();
+        TimelineHistory before = config.identity().history();
+        if (Long.compareUnsigned(before.sharedLsn(next), endLsn) < 0) {
+            throw new IllegalArgumentException("the log up to " + Lsn.text(endLsn) + " on " + before
+                    + " is no part of " + next + ", with which it agrees only up to "
+                    + Lsn.text(before.sharedLsn(next)));
+        }
+        awaitFlushed(endLsn);
+        synchronized (writer) {
+            writer.closeFile();
+            next.write(disk);
+            files.copyFor(next, endLsn);
+            try {
+                decision.make();
+            } catch (DiskFullException e) {
+                throw e;
+            } catch (IOException e) {
+                panic.panic(
+                        "could not go over to " + next + ": " + e.getMessage()
+                                + ". The server stops; check the disk, then start it",
+                        e);
+                throw e;
+            }
+            config.identity().follow(next);
+        }
+        wakePreparer();
+        try {
+            files.setAside(before, endLsn);
+        } catch (IOException e) {
+            log.warn("the last segment of timeline {} keeps its name: {}", before.timeline(), e.getMessage());
         }
     }
 
@@ -280,7 +333,7 @@ public final class Wal implements AutoCloseable {
                 buffers,
                 this::filledLsn,
                 this::flushedLsn,
-                new SegmentSource(disk, config.layout(), config.timeline()),
+                new SegmentSource(disk, config.identity()),
                 memoryReads,
                 fileReads);
     }

@@ -99,7 +99,7 @@ public final class WalEnd {
     private WalCorruptionException corruption(WalReader reader, long lsn, String evidence) {
         WalLayout layout = identity.layout();
         return new WalCorruptionException(
-                layout.segmentName(identity.timeline(), layout.segmentOf(lsn)),
+                identity.segmentName(layout.segmentOf(lsn)),
                 lsn,
                 reader.reason() + "; but " + evidence + ": restore the segment from a standby or an archive");
     }

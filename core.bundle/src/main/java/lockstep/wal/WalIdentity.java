@@ -1,9 +1,60 @@
 package lockstep.wal;
 
 /**
- * Which log it is: what every page of it must agree with.
+ * Which log it is: what every page of it must agree with. All who read or write one log in a server share one of these, so
+ * that they go over to another timeline together.
  *
- * @param systemId the system, as in the header of each segment
- * @param timeline the newest timeline; older pages may carry an older one
+ * <p>{@link #follow} changes nothing for WAL that is there already: both histories agree on it. Thread-safe.
  */
-public record WalIdentity(long systemId, int timeline, WalLayout layout) {}
+public final class WalIdentity {
+    private final long systemId;
+    private final WalLayout layout;
+    private volatile TimelineHistory history;
+
+    /**
+     * Names a log.
+     *
+     * @param systemId the system, as in the header of each segment
+     * @param history the timelines of its pages
+     */
+    public WalIdentity(long systemId, TimelineHistory history, WalLayout layout) {
+        this.systemId = systemId;
+        this.history = history;
+        this.layout = layout;
+    }
+
+    /** Returns the system. */
+    public long systemId() {
+        return systemId;
+    }
+
+    /** Returns where things stand in it. */
+    public WalLayout layout() {
+        return layout;
+    }
+
+    /** Returns which timeline wrote which stretch of it. */
+    public TimelineHistory history() {
+        return history;
+    }
+
+    /** Returns the newest timeline. */
+    public int timeline() {
+        return history.timeline();
+    }
+
+    /** Goes over to another timeline, which begins at the end of the WAL that is there, or later. */
+    void follow(TimelineHistory newHistory) {
+        history = newHistory;
+    }
+
+    /** Returns the timeline in the name of a segment's file: that of the segment's last byte. */
+    public int fileTimeline(long segment) {
+        return history.timelineAt(layout.segmentStart(segment + 1) - 1);
+    }
+
+    /** Returns the name of a segment's file. */
+    public String segmentName(long segment) {
+        return layout.segmentName(fileTimeline(segment), segment);
+    }
+}

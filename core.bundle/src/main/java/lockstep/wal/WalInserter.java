@@ -39,9 +39,8 @@ final class WalInserter {
     private static final int SPINS = 100;
     private static final long SLOT_WAIT_NANOS = 20_000;
 
+    private final WalIdentity identity;
     private final WalLayout layout;
-    private final long systemId;
-    private final int timeline;
     private final WalBuffers buffers;
     private final Runnable whenFull;
     private final AtomicLongArray slots = new AtomicLongArray(SLOTS * STRIDE);
@@ -58,17 +57,9 @@ final class WalInserter {
      * @param lastRecordLsn where its last record begins; 0 if there is none
      * @param whenFull waits a moment for the writer to free buffers
      */
-    WalInserter(
-            WalLayout layout,
-            long systemId,
-            int timeline,
-            WalBuffers buffers,
-            long endLsn,
-            long lastRecordLsn,
-            Runnable whenFull) {
-        this.layout = layout;
-        this.systemId = systemId;
-        this.timeline = timeline;
+    WalInserter(WalIdentity identity, WalBuffers buffers, long endLsn, long lastRecordLsn, Runnable whenFull) {
+        this.identity = identity;
+        this.layout = identity.layout();
         this.buffers = buffers;
         this.whenFull = whenFull;
         nextUsable = layout.usable(WalLayout.align(endLsn));
@@ -195,7 +186,14 @@ final class WalInserter {
                     recordBytes = records.getInt(recordStart + RecordHeader.LENGTH_OFFSET);
                 }
                 int remaining = done == recordStart ? 0 : recordStart + recordBytes - done;
-                PageHeader.write(buffers.memory(), buffers.offset(lsn), layout, systemId, timeline, lsn, remaining);
+                PageHeader.write(
+                        buffers.memory(),
+                        buffers.offset(lsn),
+                        layout,
+                        identity.systemId(),
+                        identity.timeline(),
+                        lsn,
+                        remaining);
                 lsn += layout.headerBytes(lsn);
             }
             int length = (int) Math.min(WalLayout.PAGE_BYTES - lsn % WalLayout.PAGE_BYTES, total - done);

@@ -84,7 +84,7 @@ public final class WalInspector {
         this.redoLsn = redoLsn;
         this.knownFlushedLsn = knownFlushedLsn;
         this.maxTornBytes = maxTornBytes;
-        files = new SegmentFiles(disk, identity.layout());
+        files = new SegmentFiles(disk, identity);
     }
 
     /** Returns all segment files, in the order of their names. */
@@ -143,7 +143,7 @@ public final class WalInspector {
     }
 
     private WalSource source() {
-        return new SegmentSource(disk, identity.layout(), identity.timeline());
+        return new SegmentSource(disk, identity);
     }
 
     /**
@@ -179,11 +179,11 @@ public final class WalInspector {
 
     private long oldestLsn() throws IOException {
         return files.list().stream()
-                .filter(segment -> segment.timeline() == identity.timeline())
+                .filter(segment -> segment.timeline() == identity.fileTimeline(segment.number()))
                 .mapToLong(SegmentFiles.Segment::startLsn)
                 .min()
-                .orElseThrow(() -> new IOException(
-                        "there is no WAL of timeline " + identity.timeline() + " in " + SegmentFiles.DIRECTORY));
+                .orElseThrow(() ->
+                        new IOException("there is no WAL of " + identity.history() + " in " + SegmentFiles.DIRECTORY));
     }
 
     private Verified read(long fromLsn, long toLsn, Visitor visitor) throws IOException, InterruptedException {
@@ -232,7 +232,6 @@ public final class WalInspector {
 
     private WalCorruptionException corruption(WalReader reader, long lsn) {
         WalLayout layout = identity.layout();
-        return new WalCorruptionException(
-                layout.segmentName(identity.timeline(), layout.segmentOf(lsn)), lsn, reader.reason());
+        return new WalCorruptionException(identity.segmentName(layout.segmentOf(lsn)), lsn, reader.reason());
     }
 }

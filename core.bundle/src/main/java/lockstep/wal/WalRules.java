@@ -9,7 +9,8 @@ import lockstep.transport.api.Lsn;
  * What makes WAL valid; each rule stands here once, for {@link WalReader} and {@link WalChecker}. A check that fails
  * returns false and leaves its {@link #reason}, in PostgreSQL's words where PostgreSQL checks the same. Beyond
  * PostgreSQL's checks: the bytes that must be zero are zero, the continuation fields agree also where no record
- * continues, and no page is from a later timeline than the log. PostgreSQL writes its own WAL so, and with these
+ * continues, and each page is of the timeline that the
+ * history of the log has there. PostgreSQL writes its own WAL so, and with these
  * rules a flipped bit has nowhere left to hide but in a hint.
  *
  * <p>Buffers are little-endian, and are left as they are. Not thread-safe.
@@ -43,9 +44,9 @@ final class WalRules {
         timeline = 0;
     }
 
-    /** Returns the name of the segment that holds a position, as far as its timeline is known. */
+    /** Returns the name of the segment that holds a position. */
     String segmentName(long lsn) {
-        return layout.segmentName(timeline == 0 ? identity.timeline() : timeline, layout.segmentOf(lsn));
+        return identity.segmentName(layout.segmentOf(lsn));
     }
 
     /**
@@ -85,6 +86,12 @@ final class WalRules {
                     pageLsn,
                     "out-of-sequence timeline ID " + text(pageTimeline) + " (the log is on " + text(identity.timeline())
                             + ')');
+        }
+        int expected = identity.history().timelineAt(pageLsn);
+        if (pageTimeline != expected) {
+            return badPage(
+                    pageLsn,
+                    "unexpected timeline ID " + text(pageTimeline) + " (the log is on " + text(expected) + " there)");
         }
         if (bytes.getInt(at + PageHeader.PADDING_OFFSET) != 0) {
             return badPage(pageLsn, "non-zero padding in page header");

@@ -39,7 +39,6 @@ final class WalWriter implements Step {
     private static final long DISK_FULL_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final WalLayout layout;
-    private final int timeline;
     private final WalBuffers buffers;
     private final SegmentFiles files;
     private final SyncMethod method;
@@ -70,7 +69,6 @@ final class WalWriter implements Step {
      */
     WalWriter(
             WalLayout layout,
-            int timeline,
             WalBuffers buffers,
             SegmentFiles files,
             SyncMethod method,
@@ -81,7 +79,6 @@ final class WalWriter implements Step {
             Runnable segmentOpened,
             long startLsn) {
         this.layout = layout;
-        this.timeline = timeline;
         this.buffers = buffers;
         this.files = files;
         this.method = method;
@@ -170,7 +167,7 @@ final class WalWriter implements Step {
             failed = true;
             panic.panic(
                     "could not write WAL from " + Lsn.text(from) + " to " + Lsn.text(to) + " to "
-                            + files.path(timeline, segment) + ": " + e.getMessage()
+                            + files.path(segment) + ": " + e.getMessage()
                             + ". The server stops, because nothing past this may be acknowledged."
                             + " Check the disk, then start the server: it recovers what was flushed",
                     e);
@@ -202,7 +199,7 @@ final class WalWriter implements Step {
         }
         closeFile();
         try {
-            file = files.open(timeline, segment, method);
+            file = files.open(segment, method);
         } catch (DiskFullException e) {
             if (!waitsForRoom) {
                 throw e;
@@ -217,7 +214,7 @@ final class WalWriter implements Step {
         segmentOpened.run();
         if (full) {
             full = false;
-            listeners.forEach(listener -> listener.diskFull(false, files.path(timeline, segment)));
+            listeners.forEach(listener -> listener.diskFull(false, files.path(segment)));
         }
         return true;
     }

@@ -166,7 +166,7 @@ class PrimaryTest {
     @Test
     void oldSegmentsAreRecycledOnceTwoCheckpointsAreThere() throws Exception {
         SegmentFiles files =
-                new SegmentFiles(disk, primary.wal().orElseThrow().config().layout());
+                new SegmentFiles(disk, primary.wal().orElseThrow().config().identity());
         for (int round = 0; round < 6; round++) {
             commit(round * 100, round * 100 + 100);
             primary.wal().orElseThrow().switchSegment();
@@ -185,7 +185,7 @@ class PrimaryTest {
         long endLsn = primary.wal().orElseThrow().flushedLsn();
         assertTrue(endLsn - primary.control().redoLsn() > 2L * CONFIG.bufferBytes());
         long damagedLsn = primary.control().redoLsn() + 10_000;
-        Path segment = directory.resolve(primary.wal().orElseThrow().files().path(1, 1));
+        Path segment = directory.resolve(primary.wal().orElseThrow().files().path(1));
         try (FileChannel file = FileChannel.open(segment, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);
             file.read(one, damagedLsn % (1 << 20));

@@ -100,14 +100,14 @@ class PostgresWalTest {
         long start = layout.segmentStart(
                 layout.segmentNumber(segments.get(0).getFileName().toString()));
         ByteBuffer first = ByteBuffer.wrap(Files.readAllBytes(segments.get(0))).order(ByteOrder.LITTLE_ENDIAN);
-        WalIdentity identity = new WalIdentity(first.getLong(24), 1, layout);
+        WalIdentity identity = new WalIdentity(first.getLong(24), TimelineHistory.of(1), layout);
 
         List<String> shown = postgresFails("pg_waldump", "-p", pgWal.toString(), "-s", Lsn.text(start));
         String end = shown.remove(shown.size() - 1);
         shown.removeIf(line -> !line.startsWith("rmgr: "));
         assertTrue(shown.size() > 5000, "only " + shown.size() + " records");
 
-        try (SegmentSource source = new SegmentSource(new FileDisk(data), layout, 1)) {
+        try (SegmentSource source = new SegmentSource(new FileDisk(data), identity)) {
             WalReader reader = new WalReader(source, identity);
             assertTrue(reader.seekFirst(start, Long.MAX_VALUE), reader.reason());
             WalRecord record = new WalRecord();
@@ -165,7 +165,7 @@ class PostgresWalTest {
                         Lsn.text(image.endLsn())),
                 true);
         assertEquals(image.entries.size(), shown.size());
-        try (SegmentSource source = new SegmentSource(new FileDisk(images), new WalLayout(SEGMENT), 1)) {
+        try (SegmentSource source = new SegmentSource(new FileDisk(images), image.identity())) {
             WalReader reader = new WalReader(source, image.identity());
             reader.seek(0x1000028, 0);
             WalRecord record = new WalRecord();

@@ -47,7 +47,7 @@ final class WalImage {
     }
 
     WalIdentity identity() {
-        return new WalIdentity(SYSTEM_ID, timeline, new WalLayout(segmentBytes));
+        return new WalIdentity(SYSTEM_ID, TimelineHistory.of(timeline), new WalLayout(segmentBytes));
     }
 
     long endLsn() {

@@ -32,13 +32,16 @@ class WalTest {
     @TempDir
     Path directory;
 
+    private final WalIdentity identity =
+            new WalIdentity(7_000_000_000_000_000_001L, TimelineHistory.of(TIMELINE), LAYOUT);
+
     private Wal open(SyncMethod method) throws IOException {
         FileDisk disk = new FileDisk(directory);
-        WalConfig config = new WalConfig(LAYOUT, 7_000_000_000_000_000_001L, TIMELINE, BUFFERS, method, false);
+        WalConfig config = new WalConfig(identity, BUFFERS, method, false);
         Wal wal = new Wal(
                 config,
                 disk,
-                new SegmentFiles(disk, LAYOUT),
+                new SegmentFiles(disk, identity),
                 new ThreadWorkers(),
                 (message, cause) -> {
                     throw new AssertionError(message, cause);

@@ -59,7 +59,7 @@ final class Prefetcher implements Step, AutoCloseable {
             LongSupplier limitLsn,
             long behindBytes) {
         this.managers = managers;
-        source = new SegmentSource(disk, identity.layout(), identity.timeline());
+        source = new SegmentSource(disk, identity);
         reader = new WalReader(source, identity);
         this.appliedLsn = appliedLsn;
         this.limitLsn = limitLsn;

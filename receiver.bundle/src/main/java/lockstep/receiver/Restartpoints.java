@@ -133,7 +133,7 @@ final class Restartpoints implements RedoListener, Step {
                 Math.max(present.appliableLsn(), settled)));
         ControlFile now = control.get();
         long keepFrom = Math.min(now.priorRedoLsn(), neededLsn.getAsLong());
-        int recycled = wal.files().removeBefore(now.timeline(), keepFrom, wal.filledLsn());
+        int recycled = wal.files().removeBefore(keepFrom, wal.filledLsn());
         log.info(
                 "restartpoint at {}, redo starts at {}; {} segments before {} recycled or removed",
                 Lsn.text(checkpoint.lsn()),

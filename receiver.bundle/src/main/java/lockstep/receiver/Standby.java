@@ -203,10 +203,8 @@ final class Standby implements StandbyControl, AutoCloseable {
     private void open() throws IOException {
         ControlStore control = ControlStore.open(disk);
         ControlFile file = control.get();
-        WalLayout layout = new WalLayout(file.segmentBytes());
-        WalConfig walConfig = new WalConfig(
-                layout, file.systemId(), file.timeline(), config.walBufferBytes(), config.syncMethod(), true);
-        SegmentFiles files = new SegmentFiles(disk, layout);
+        WalConfig walConfig = new WalConfig(file.identity(disk), config.walBufferBytes(), config.syncMethod(), true);
+        SegmentFiles files = new SegmentFiles(disk, walConfig.identity());
         FlushMarks marks = new FlushMarks(disk, file.systemId());
         long known = Math.max(file.knownFlushedLsn(), marks.flushedLsn());
         WalScan scan;
@@ -220,7 +218,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (file.state() != ControlFile.State.IN_RECOVERY) {
             control.update(old -> old.with(ControlFile.State.IN_RECOVERY));
         }
-        files.truncate(file.timeline(), scan.endLsn(), scan.bytesEndLsn());
+        files.truncate(scan.endLsn(), scan.bytesEndLsn());
         replication = new Replication(
                 config, walConfig, scan, control, marks, files, disk, clock, workers, panic, managers, upstream);
         redo = replication.redo();
@@ -243,7 +241,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         long limitLsn = Math.min(e.lsn(), primaryFlushedLsn);
         damagedRedo = new Redo(
                 walConfig.identity(),
-                () -> new SegmentSource(disk, walConfig.layout(), walConfig.timeline()),
+                () -> new SegmentSource(disk, walConfig.identity()),
                 managers,
                 RedoListener.NONE,
                 file.redoLsn());

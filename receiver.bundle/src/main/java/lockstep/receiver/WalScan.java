@@ -33,9 +33,9 @@ record WalScan(long endLsn, long bytesEndLsn, long lastRecordLsn) {
      */
     static WalScan of(Disk disk, SegmentFiles files, WalConfig config, long redoLsn, long knownFlushedLsn)
             throws IOException {
-        long startLsn = files.oldestLsn(config.timeline(), redoLsn);
+        long startLsn = files.oldestLsn(redoLsn);
         long filesEndLsn = Math.max(files.endLsn(), startLsn);
-        try (WalSource source = new SegmentSource(disk, config.layout(), config.timeline())) {
+        try (WalSource source = new SegmentSource(disk, config.identity())) {
             WalReader reader = new WalReader(source, config.identity());
             WalRecord record = new WalRecord();
             reader.seekFirst(startLsn, filesEndLsn);

@@ -33,6 +33,7 @@ import lockstep.wal.ReadResult;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
 import lockstep.wal.WalIdentity;
@@ -58,6 +59,7 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
     final Map<String, byte[]> backupFiles = new LinkedHashMap<>();
 
     private final Disk disk;
+    final WalIdentity identity;
     private final SegmentFiles files;
     private final long firstRedoLsn = layout.recordStart(startLsn);
 
@@ -76,7 +78,8 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
 
     ScriptedPrimary(Disk disk) throws IOException {
         this.disk = disk;
-        files = new SegmentFiles(disk, layout);
+        identity = new WalIdentity(systemId, TimelineHistory.of(TIMELINE), layout);
+        files = new SegmentFiles(disk, identity);
         backupFiles.put(Numbers.PATH, Numbers.emptyFile());
         open(startLsn, 0);
         checkpoint(firstRedoLsn);
@@ -84,7 +87,7 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
     }
 
     private void open(long endLsn, long lastRecordLsn) throws IOException {
-        WalConfig config = new WalConfig(layout, systemId, TIMELINE, BUFFER_BYTES, SyncMethod.FDATASYNC, false);
+        WalConfig config = new WalConfig(identity, BUFFER_BYTES, SyncMethod.FDATASYNC, false);
         wal = new Wal(config, disk, files, new ThreadWorkers(), ScriptedPrimary::panic, endLsn);
         wal.startInserting(lastRecordLsn);
         wal.start();
@@ -128,7 +131,7 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
     void crash(long lsn) throws IOException {
         wal.awaitFlushed(end());
         wal.close();
-        files.truncate(TIMELINE, lsn, lsn);
+        files.truncate(lsn, lsn);
         open(lsn, lastRecordBefore(lsn));
         epochs = epochs.next(lsn);
         Session old = session;
@@ -138,8 +141,8 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
     }
 
     private long lastRecordBefore(long lsn) throws IOException {
-        try (WalSource source = new SegmentSource(disk, layout, TIMELINE)) {
-            WalReader reader = new WalReader(source, new WalIdentity(systemId, TIMELINE, layout));
+        try (WalSource source = new SegmentSource(disk, identity)) {
+            WalReader reader = new WalReader(source, identity);
             WalRecord record = new WalRecord();
             reader.seek(startLsn, WalReader.UNKNOWN);
             while (reader.endLsn() < lsn && reader.next(record, lsn) == ReadResult.RECORD) {
@@ -180,12 +183,12 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
 
     /** Returns the bytes of a part of the log. */
     byte[] bytes(long from, long to) throws IOException {
-        return read(disk, layout, from, to);
+        return read(disk, identity, from, to);
     }
 
-    static byte[] read(Disk disk, WalLayout layout, long from, long to) throws IOException {
+    static byte[] read(Disk disk, WalIdentity identity, long from, long to) throws IOException {
         ByteBuffer all = ByteBuffer.allocate((int) (to - from));
-        try (WalSource source = new SegmentSource(disk, layout, TIMELINE)) {
+        try (WalSource source = new SegmentSource(disk, identity)) {
             while (all.hasRemaining()) {
                 if (source.read(from + all.position(), all) == 0) {
                     throw new IOException("the log ends early");

@@ -152,7 +152,7 @@ class StandbyTest {
     private void assertSameLog(long toLsn) throws IOException {
         assertArrayEquals(
                 primary.bytes(primary.startLsn, toLsn),
-                ScriptedPrimary.read(disk, primary.layout, primary.startLsn, toLsn));
+                ScriptedPrimary.read(disk, primary.identity, primary.startLsn, toLsn));
     }
 
     private StartReplication lastStart() {

@@ -15,9 +15,7 @@ import lockstep.rmgr.ResourceManagers;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.Wal;
 import lockstep.wal.WalDump;
-import lockstep.wal.WalIdentity;
 import lockstep.wal.WalInspector;
-import lockstep.wal.WalLayout;
 import lockstep.wal.WalRecord;
 import org.apache.felix.service.command.CommandSession;
 import org.apache.felix.service.command.Descriptor;
@@ -99,7 +97,7 @@ public final class WalCommands {
         }
         return new WalInspector(
                 disk,
-                new WalIdentity(control.systemId(), control.timeline(), new WalLayout(control.segmentBytes())),
+                control.identity(disk),
                 flushedLsn,
                 control.redoLsn(),
                 control.knownFlushedLsn(),
