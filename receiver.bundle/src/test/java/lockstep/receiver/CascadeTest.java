@@ -1,0 +1,275 @@
+package lockstep.receiver;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.stream.LongStream;
+import lockstep.io.Clock;
+import lockstep.io.FileDisk;
+import lockstep.io.SyncMethod;
+import lockstep.io.ThreadWorkers;
+import lockstep.receiver.api.ReceiverState;
+import lockstep.receiver.api.StandbyReport;
+import lockstep.rmgr.ResourceManagers;
+import lockstep.send.SenderConfig;
+import lockstep.send.SenderState;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Listener;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.SegmentFiles;
+import lockstep.wal.WalLayout;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A primary, a standby s1 of it, and a standby s2 of that. */
+class CascadeTest {
+    private static final Endpoint PRIMARY = endpoint("primary");
+    private static final int BUFFER_BYTES = 256 << 10;
+
+    /** About so many commits fill a segment. */
+    private static final int SEGMENT_COMMITS = ScriptedPrimary.SEGMENT_BYTES / 80;
+
+    @TempDir
+    Path directory;
+
+    private final MemoryTransport transport = new MemoryTransport();
+    private final List<Server> servers = new ArrayList<>();
+    private ScriptedPrimary primary;
+    private Server s1;
+    private Server s2;
+
+    /** A standby, and what it stands on. */
+    private final class Server {
+        final String name;
+        final FullableDisk disk;
+        final Path directory;
+        final Numbers numbers;
+        final Standby standby;
+        private volatile Listener listener;
+
+        Server(String folder, String name, Endpoint upstream) throws IOException {
+            this.name = name;
+            directory = Files.createDirectories(CascadeTest.this.directory.resolve(folder));
+            disk = new FullableDisk(new FileDisk(directory));
+            numbers = new Numbers(disk);
+            ResourceManagers managers = new ResourceManagers();
+            managers.add(numbers);
+            Transports transports = new Transports();
+            transports.add(transport);
+            standby = new Standby(
+                    new StandbyConfig(
+                            name,
+                            List.of(upstream),
+                            20,
+                            60_000,
+                            10_000,
+                            BUFFER_BYTES,
+                            SyncMethod.FDATASYNC,
+                            new SenderConfig(10, 60_000)),
+                    disk,
+                    Clock.SYSTEM,
+                    new ThreadWorkers(),
+                    (message, cause) -> {
+                        throw new AssertionError(message, cause);
+                    },
+                    managers,
+                    transports,
+                    senders -> listener = transport.listen(endpoint(name), senders));
+            servers.add(this);
+            standby.start();
+        }
+
+        StandbyReport report() {
+            return standby.report();
+        }
+
+        void awaitStreaming() {
+            await(name + " to stream", () -> report().receiver().state() == ReceiverState.STREAMING);
+        }
+
+        void awaitFlushed(long lsn) {
+            await(
+                    name + " to flush up to " + Lsn.text(lsn),
+                    () -> report().receiver().flushedLsn() >= lsn);
+        }
+
+        void awaitApplied(long lsn) {
+            await(
+                    name + " to redo up to " + Lsn.text(lsn),
+                    () -> report().redo().appliedLsn() >= lsn);
+        }
+
+        void assertNumbers(long count) {
+            assertEquals(LongStream.range(0, count).boxed().toList(), List.copyOf(numbers.numbers()));
+        }
+
+        void assertHasLog(long fromLsn, long toLsn) throws IOException {
+            assertArrayEquals(
+                    primary.bytes(fromLsn, toLsn), ScriptedPrimary.read(disk, primary.layout, fromLsn, toLsn));
+        }
+
+        long oldestSegment() throws IOException {
+            return disk.list(SegmentFiles.DIRECTORY).stream()
+                    .filter(WalLayout::isSegmentName)
+                    .mapToLong(primary.layout::segmentNumber)
+                    .min()
+                    .orElseThrow();
+        }
+
+        void stop() throws IOException {
+            if (listener != null) {
+                listener.close();
+            }
+            standby.close();
+            servers.remove(this);
+        }
+    }
+
+    private static Endpoint endpoint(String name) {
+        return Endpoint.parse("memory://" + name);
+    }
+
+    private static void await(String what, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (!condition.getAsBoolean()) {
+            assertTrue(System.nanoTime() < deadline, what);
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
+        }
+    }
+
+    @BeforeEach
+    void start() throws IOException {
+        primary = new ScriptedPrimary(new FileDisk(Files.createDirectory(directory.resolve("primary"))));
+        transport.listen(PRIMARY, primary);
+        s1 = new Server("s1", "s1", PRIMARY);
+        s1.awaitStreaming();
+        s2 = new Server("s2", "s2", endpoint("s1"));
+    }
+
+    @AfterEach
+    void stop() throws IOException {
+        for (Server server : List.copyOf(servers)) {
+            server.stop();
+        }
+        primary.close();
+    }
+
+    @Test
+    void aStandbyOfAStandbyBuildsItselfFromItAndFollows() throws IOException {
+        s2.awaitStreaming();
+        primary.commit(0, 2 * SEGMENT_COMMITS);
+        primary.shipAll();
+        s2.awaitApplied(primary.end());
+        s2.assertNumbers(2 * SEGMENT_COMMITS);
+        s2.assertHasLog(primary.startLsn, primary.end());
+        await(
+                "s1 to hear of it",
+                () -> s1.standby.senders().orElseThrow().standbys(false).stream()
+                        .anyMatch(row -> row.applicationName().equals("s2")
+                                && row.state() == SenderState.STREAMING
+                                && row.syncState().equals("async")
+                                && row.replayLsn() == primary.end()));
+    }
+
+    @Test
+    void nothingIsRedoneDownstreamPastThePrimarysFlush() throws IOException {
+        s2.awaitStreaming();
+        long flushed = primary.commit(0, 10);
+        primary.flushedLsn = flushed;
+        long end = primary.commit(10, 20);
+        primary.ship(end);
+        s2.awaitFlushed(end);
+        s2.awaitApplied(flushed);
+        assertEquals(flushed, s2.report().redo().appliableLsn());
+        s2.assertNumbers(10);
+        primary.flushedLsn = end;
+        primary.keepalive();
+        s2.awaitApplied(end);
+        s2.assertNumbers(20);
+    }
+
+    @Test
+    void whatAPrimaryLostIsCutOffOnTheWholeChain() throws IOException {
+        s2.awaitStreaming();
+        long kept = primary.commit(0, 10);
+        primary.flushedLsn = kept;
+        long lost = primary.commit(1000, 1500);
+        primary.ship(lost);
+        s2.awaitFlushed(lost);
+        primary.crash(kept);
+        primary.commit(10, 2000);
+        await("s1 to come back", () -> s1.report().receiver().sessions() == 2);
+        primary.shipAll();
+        s2.awaitApplied(primary.end());
+        s1.assertHasLog(primary.startLsn, primary.end());
+        s2.assertHasLog(primary.startLsn, primary.end());
+        s2.assertNumbers(2000);
+    }
+
+    @Test
+    void aStandbyThatHasMoreThanTheOneItAsksTriesUntilThatHasCaughtUp() throws IOException {
+        s2.awaitStreaming();
+        primary.commit(0, 100);
+        primary.shipAll();
+        s2.awaitApplied(primary.end());
+        s1.stop();
+        s1 = new Server("s1-anew", "s1", PRIMARY);
+        await("s2 to be refused", () -> s2.report().receiver().lastError().contains("a standby too, only up to"));
+        s1.awaitStreaming();
+        primary.commit(100, 200);
+        primary.shipAll();
+        s2.awaitApplied(primary.end());
+        s2.assertNumbers(200);
+        s2.assertHasLog(primary.startLsn, primary.end());
+    }
+
+    @Test
+    void aBaseBackupWhoseFilesAreAheadOfItsRestartpointIsCompletedByWal() throws IOException {
+        s2.awaitStreaming();
+        primary.commit(0, 100);
+        primary.checkpoint();
+        primary.commit(100, 200);
+        primary.shipAll();
+        await("a restartpoint", () -> s1.report().restartpoints().count() == 1);
+        primary.commit(200, 300);
+        primary.shipAll();
+        Server s3 = new Server("s3", "s3", endpoint("s1"));
+        s3.awaitApplied(primary.end());
+        s3.assertNumbers(300);
+        assertEquals(
+                s1.report().restartpoints().redoLsn(),
+                s3.report().restartpoints().redoLsn());
+    }
+
+    @Test
+    void restartpointsKeepWhatAConnectedDownstreamNeeds() throws IOException {
+        s2.awaitStreaming();
+        s2.disk.full = true;
+        int commits = 0;
+        for (int i = 1; i <= 6; i++) {
+            primary.commit(commits, commits + SEGMENT_COMMITS);
+            commits += SEGMENT_COMMITS;
+            primary.checkpoint();
+            primary.shipAll();
+            int count = i;
+            await("restartpoint " + i, () -> s1.report().restartpoints().count() == count);
+        }
+        long needed = primary.layout.segmentOf(s2.report().receiver().flushedLsn());
+        assertTrue(primary.layout.segmentOf(s1.report().restartpoints().priorRedoLsn()) > needed + 1);
+        assertTrue(s1.oldestSegment() <= needed);
+        s2.disk.full = false;
+        s2.awaitApplied(primary.end());
+        s2.assertNumbers(commits);
+    }
+}
