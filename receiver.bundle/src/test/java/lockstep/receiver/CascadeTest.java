@@ -116,7 +116,7 @@ class CascadeTest {
 
         void assertHasLog(long fromLsn, long toLsn) throws IOException {
             assertArrayEquals(
-                    primary.bytes(fromLsn, toLsn), ScriptedPrimary.read(disk, primary.layout, fromLsn, toLsn));
+                    primary.bytes(fromLsn, toLsn), ScriptedPrimary.read(disk, primary.identity, fromLsn, toLsn));
         }
 
         long oldestSegment() throws IOException {
