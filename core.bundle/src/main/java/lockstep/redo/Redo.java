@@ -202,6 +202,7 @@ public final class Redo implements AutoCloseable {
         positions.put(manager, held);
         boolean whole = false;
         try {
+            checkHeld(manager, held);
             catchUp(manager, held);
             whole = true;
         } finally {
@@ -211,6 +212,16 @@ public final class Redo implements AutoCloseable {
             }
         }
         managers.setCaughtUp(manager);
+    }
+
+    /** A state that ends before redo starts would lose what lies between, and nobody would notice. */
+    private void checkHeld(ResourceManager manager, long held) throws IOException {
+        if (held != 0 && identity.layout().recordStart(held) < startLsn) {
+            throw new IOException("the state of resource manager " + manager.name() + " holds the WAL up to "
+                    + Lsn.text(held) + " only, but it had been brought to disk up to " + Lsn.text(startLsn)
+                    + ", where redo starts: its files are damaged or older ones. Restore the data directory from a base"
+                    + " backup");
+        }
     }
 
     private void catchUp(ResourceManager manager, long held) throws IOException {

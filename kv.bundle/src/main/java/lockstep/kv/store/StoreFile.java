@@ -22,11 +22,15 @@ import org.h2.mvstore.WriteBuffer;
 
 /**
  * The file of the store, as MVStore writes it: two blocks of header, and then a chunk for each checkpoint, in places that
- * no chunk needs any more. It differs from MVStore's own file in three things.
+ * no chunk needs any more. It differs from MVStore's own file in four things.
  *
  * <p><b>A chunk counts only when it is whole.</b> MVStore finds the last checkpoint by the footers at the end of chunks,
  * and has no checksum over what lies before. After a power cut a footer could be on the disk without its chunk. So the
  * footer is written last, after a sync of all before it.
+ *
+ * <p><b>The header always names the last whole chunk.</b> MVStore lets it name an older one, from which a chain of chunks
+ * leads to the last. But space is used again at once here, so a crash within the next chunk could leave that chain broken,
+ * and an old checkpoint would pass for the last. So the header follows each chunk, after a sync of it.
  *
  * <p><b>An interrupted reader hurts nobody.</b> A thread that is interrupted while it reads from a {@link FileChannel}
  * closes it for all. So reads and writes go through {@link RandomAccessFile}s: one each, so that a read does not wait for
@@ -44,6 +48,9 @@ final class StoreFile extends RandomAccessStore {
 
     private static final int HEADER_BYTES = 2 * BLOCK_BYTES;
     private static final int COPY_BYTES = 1 << 20;
+
+    /** What a header says of a file that was closed in good order; MVStore writes the header anew to take it back. */
+    private static final String CLEAN_KEY = "clean";
 
     private final Path path;
     private final RandomAccessFile reader;
@@ -91,6 +98,7 @@ final class StoreFile extends RandomAccessStore {
         if (action != null) {
             action.run();
         }
+        storeHeader.put(CLEAN_KEY, 1);
         return super.getWriteBuffer();
     }
 
@@ -140,12 +148,10 @@ final class StoreFile extends RandomAccessStore {
     protected void writeFully(SFChunk chunk, long pos, ByteBuffer src) {
         int length = src.remaining();
         setSize(Math.max(size(), pos + length));
-        int first = chunk == null ? length : length - SECTOR_BYTES;
+        int first = chunk == null ? 0 : length - SECTOR_BYTES;
         write(pos, src, first);
-        if (first < length) {
-            sync();
-            write(pos + first, src, length - first);
-        }
+        sync();
+        write(pos + first, src, length - first);
         writeCount.incrementAndGet();
         writeBytes.addAndGet(length);
     }

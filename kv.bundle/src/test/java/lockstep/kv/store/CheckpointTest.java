@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 class CheckpointTest {
     private static final String FILE = "kv/store.mv";
+    private static final int BLOCK_BYTES = 4096;
+    private static final int HEADER_BYTES = 2 * BLOCK_BYTES;
+    private static final int SECTOR_BYTES = 512;
 
     private final TestCommits commits = new TestCommits();
 
@@ -107,6 +111,47 @@ class CheckpointTest {
             reopened.close();
         }
         store.close();
+    }
+
+    @Test
+    void aCrashWithinACheckpointLeavesTheOneBefore() throws IOException {
+        MvKeyValueStore store = Stores.primary(directory, commits);
+        Random random = new Random(15);
+        commitSome(store, commits, random, 200);
+        store.checkpoint(store.digest().lsn());
+        for (int round = 0; round < 200; round++) {
+            byte[] before = Files.readAllBytes(directory.resolve(FILE));
+            Digest atCheckpoint = store.digest();
+            commitSome(store, commits, random, 200);
+            store.checkpoint(store.digest().lsn());
+            byte[] after = Files.readAllBytes(directory.resolve(FILE));
+
+            Path crashed = copy("within" + round);
+            Files.write(crashed.resolve(FILE), withoutLastSectors(before, after));
+            MvKeyValueStore reopened = Stores.in(crashed);
+            assertEquals(atCheckpoint.lsn(), reopened.open(), "round " + round);
+            assertEquals(atCheckpoint, reopened.digest());
+            reopened.close();
+            Files.delete(crashed.resolve(FILE));
+        }
+        store.close();
+    }
+
+    /** Returns the file with all that a checkpoint wrote but the header, and the last sector of each run of changed blocks. */
+    private static byte[] withoutLastSectors(byte[] before, byte[] after) {
+        byte[] torn = Arrays.copyOf(before, Math.max(before.length, after.length));
+        for (int at = HEADER_BYTES; at < after.length; at += BLOCK_BYTES) {
+            if (differs(before, after, at)) {
+                int length = differs(before, after, at + BLOCK_BYTES) ? BLOCK_BYTES : BLOCK_BYTES - SECTOR_BYTES;
+                System.arraycopy(after, at, torn, at, length);
+            }
+        }
+        return torn;
+    }
+
+    private static boolean differs(byte[] before, byte[] after, int at) {
+        return at < after.length
+                && (at >= before.length || !Arrays.equals(before, at, at + BLOCK_BYTES, after, at, at + BLOCK_BYTES));
     }
 
     @Test
