@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -236,6 +237,11 @@ public final class CommitQueue {
             oldest = head.nextInLog;
         } while (head != logHead);
         return oldest == null ? endLsn : oldest.startLsn();
+    }
+
+    /** Returns why no commit of a level is taken now; empty if they are taken. */
+    Optional<String> refusal(CommitLevel level) {
+        return policy.refusal(level);
     }
 
     /** Returns who waits, by level. */

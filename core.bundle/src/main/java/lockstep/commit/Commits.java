@@ -22,6 +22,7 @@ public interface Commits {
      * @param records the transaction's records, to which its commit record is added
      * @param xid the transaction's id, from {@link #nextXid}
      * @param commit what is released when {@code level} is reached; a fresh object, its LSN is known on return
+     * @throws CommitRefusedException if the server takes no such commits now; nothing was written
      * @throws IllegalStateException if the server is stopping; nothing was written
      */
     void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit);

@@ -1,6 +1,7 @@
 package lockstep.commit;
 
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import lockstep.io.Clock;
 import lockstep.wal.CommitRecord;
@@ -63,6 +64,10 @@ public final class LogCommits implements Commits {
     public void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit) {
         if (!open) {
             throw new IllegalStateException("the server is stopping: it takes no more commits");
+        }
+        Optional<String> refusal = queue.refusal(level);
+        if (refusal.isPresent()) {
+            throw new CommitRefusedException(refusal.get());
         }
         ByteBuffer data = records.add(xid, CommitRecord.RMGR, CommitRecord.COMMIT, CommitRecord.BYTES);
         new CommitRecord(clock.micros()).encode(data);
