@@ -64,8 +64,9 @@ public final class LogCommits implements Commits {
         if (!open) {
             throw new IllegalStateException("the server is stopping: it takes no more commits");
         }
-        ByteBuffer data = records.add(xid, CommitRecord.RMGR, CommitRecord.COMMIT, CommitRecord.BYTES);
-        new CommitRecord(clock.micros()).encode(data);
+        ByteBuffer data = records.add(
+                xid, CommitRecord.RMGR, CommitRecord.COMMIT | CommitRecord.HAS_INFO, CommitRecord.BYTES_WITH_LEVEL);
+        new CommitRecord(clock.micros(), level.code()).encode(data);
         wal.insert(records, (startLsn, endLsn) -> queue.join(commit, level, startLsn, endLsn));
         if (level == CommitLevel.OFF) {
             commit.acknowledge();

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -14,7 +16,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import lockstep.io.Clock;
+import lockstep.io.FileDisk;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -43,10 +48,28 @@ class CommitQueueTest {
 
     private final Map<CommitLevel, Long> released = new EnumMap<>(CommitLevel.class);
     private final Store store = new Store();
-    private final CommitQueue queue =
-            new CommitQueue(level -> released.getOrDefault(level, 0L), Clock.SYSTEM, (message, cause) -> {
-                throw new AssertionError(message, cause);
-            });
+
+    @TempDir
+    private Path directory;
+
+    private CommitQueue queue;
+
+    @BeforeEach
+    void start() throws IOException {
+        queue = new CommitQueue(
+                level -> released.getOrDefault(level, 0L),
+                Clock.SYSTEM,
+                (message, cause) -> {
+                    throw new AssertionError(message, cause);
+                },
+                marks(1));
+    }
+
+    private ReleaseMarks marks(int epoch) throws IOException {
+        ReleaseMarks marks = new ReleaseMarks(new FileDisk(directory), 1, number -> number == 1 ? Long.MAX_VALUE : 0);
+        marks.beginEpoch(epoch);
+        return marks;
+    }
 
     private PendingCommit join(CommitLevel level, long lsn) {
         PendingCommit commit = new PendingCommit(store);
@@ -193,6 +216,60 @@ class CommitQueueTest {
                 .filter(waiting -> waiting.level() == level)
                 .mapToLong(CommitQueue.Waiting::waiters)
                 .sum();
+    }
+
+    @Test
+    void whatWasReleasedIsRememberedByLevelBeforeItIsVisible() throws IOException {
+        List<Long> remembered = new ArrayList<>();
+        Visibility asking = new Visibility() {
+            @Override
+            public void settle(PendingCommit commit) {}
+
+            @Override
+            public void releaseEarly(PendingCommit commit) {}
+
+            @Override
+            public void publish() {
+                try (ReleaseMarks asOnDisk = marks(1)) {
+                    remembered.add(asOnDisk.releasedLsn(CommitLevel.REMOTE_WRITE));
+                    remembered.add(asOnDisk.releasedLsn(CommitLevel.ON));
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            }
+        };
+        queue.join(new PendingCommit(asking), CommitLevel.ON, 50, 100);
+        queue.join(new PendingCommit(asking), CommitLevel.REMOTE_WRITE, 150, 200);
+        queue.join(new PendingCommit(asking), CommitLevel.ON, 250, 300);
+        released.put(CommitLevel.ON, 120L);
+        release(CommitLevel.REMOTE_WRITE, 230);
+        assertEquals(List.of(230L, 120L), remembered);
+    }
+
+    @Test
+    void whatWasReleasedBeforeARestartIsReleasedAtOnceAndTheRestWaits() throws IOException {
+        join(CommitLevel.ON, 100);
+        release(CommitLevel.ON, 100);
+        released.clear();
+        start();
+        PendingCommit before = new PendingCommit(store);
+        PendingCommit after = new PendingCommit(store);
+        queue.rejoin(before, CommitLevel.ON, 50, 100);
+        queue.rejoin(after, CommitLevel.ON, 150, 200);
+        queue.release();
+        assertTrue(before.isReleased());
+        assertFalse(after.isReleased());
+    }
+
+    @Test
+    void marksOfAnEpochThatThisLogDoesNotHaveCountForNothing() throws IOException {
+        try (ReleaseMarks other = marks(7)) {
+            other.setSettled(500);
+            other.write();
+        }
+        try (ReleaseMarks marks = marks(1)) {
+            assertEquals(0, marks.settledLsn());
+        }
     }
 
     @ParameterizedTest(name = "seed {0}")
