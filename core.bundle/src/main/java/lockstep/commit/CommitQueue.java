@@ -48,6 +48,7 @@ import lockstep.io.Workers;
 public final class CommitQueue {
     private static final int INITIAL_BATCH = 64;
     private static final long HOLD_RETRY_NANOS = 50_000;
+    private static final CommitOutcome BY_HAND = new CommitOutcome.LocalOnly("an operator has released it by hand");
 
     /** Commits of one level, in LSN order. */
     private static final class Line {
@@ -60,6 +61,9 @@ public final class CommitQueue {
         final AtomicLong joined = new AtomicLong();
         final AtomicLong released = new AtomicLong();
         long releasedLsn;
+
+        /** What the policy gave to those released last. */
+        CommitOutcome outcome;
     }
 
     /**
@@ -197,8 +201,9 @@ public final class CommitQueue {
         }
         toPublish.forEach(Visibility::publish);
         toPublish.clear();
+        long now = clock.nanos();
         for (int i = 0; i < batchSize; i++) {
-            batch[i].release();
+            batch[i].release(now);
             batch[i] = null;
         }
         batchSize = 0;
@@ -213,7 +218,12 @@ public final class CommitQueue {
 
     /** Takes the released prefix of a level. */
     private void collect(CommitLevel level, Line line) {
-        line.releasedLsn = Math.max(line.releasedLsn, policy.releasedLsn(level));
+        long grantedLsn;
+        do {
+            line.outcome = policy.outcome(level);
+            grantedLsn = Math.max(line.releasedLsn, policy.releasedLsn(level));
+        } while (line.outcome != policy.outcome(level));
+        line.releasedLsn = grantedLsn;
         long byHand = byHandLsn.get();
         if (byHand > line.releasedLsn) {
             line.releasedLsn = Math.max(line.releasedLsn, Math.min(byHand, policy.releasedLsn(CommitLevel.LOCAL)));
@@ -227,6 +237,7 @@ public final class CommitQueue {
             }
             batch[batchSize++] = next;
             next.reached = true;
+            next.released = next.lsn() <= grantedLsn ? line.outcome : BY_HAND;
             // A commit that somebody keeps must not keep all that came after it.
             head.nextAtLevel = null;
             head = next;
@@ -292,6 +303,30 @@ public final class CommitQueue {
         return oldest == null || count == 0
                 ? new Waiting(level, count, 0, 0)
                 : new Waiting(level, count, (clock.nanos() - oldest.enqueuedNanos()) / 1000, oldest.lsn());
+    }
+
+    /**
+     * Returns whether the commit that ends at a position is released.
+     *
+     * @param flushedLsn up to where the log is flushed, taken before the call
+     */
+    boolean isReleased(long lsn, long flushedLsn) {
+        if (lsn > flushedLsn) {
+            return false;
+        }
+        PendingCommit head;
+        boolean released;
+        do {
+            head = logHead;
+            PendingCommit next = head.nextInLog;
+            released = next == null || lsn < next.lsn();
+            while (next != null && next.lsn() <= lsn) {
+                released = next.lsn() == lsn && next.isReleased();
+                next = next.nextInLog;
+            }
+            // A head that has moved on meanwhile has had its link cut.
+        } while (head != logHead);
+        return released;
     }
 
     /** Returns how many commits have been settled since the server started. */

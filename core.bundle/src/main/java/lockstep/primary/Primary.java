@@ -3,10 +3,13 @@ package lockstep.primary;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitQueue;
+import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
 import lockstep.commit.LogCommits;
 import lockstep.commit.ReleaseMarks;
@@ -20,6 +23,7 @@ import lockstep.io.Workers;
 import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
+import lockstep.recovery.LogCourse;
 import lockstep.redo.Redo;
 import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManager;
@@ -236,13 +240,14 @@ public final class Primary implements SendingServer, AutoCloseable {
         WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
         StandbyPolicy policy = new StandbyPolicy(wal::flushedLsn, senders::progress, config.synchronous());
         CommitQueue queue = new CommitQueue(policy, clock, panic, marks);
-        LogCommits commits = new LogCommits(wal, queue, clock, nextXid(), config.commitLevel());
+        LogCommits commits =
+                new LogCommits(wal, queue, clock, log(), senders::progress, nextXid(), config.commitLevel());
         Checkpointer checkpointer = new Checkpointer(
                 wal, commits, managers, control, () -> config.checkpoints(), senders::oldestNeededLsn, clock, panic);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
-                queue.release();
+                commits.flushed(lsn);
             }
         });
         wal.addListener(senders);
@@ -262,6 +267,24 @@ public final class Primary implements SendingServer, AutoCloseable {
             return checkpointer.run();
         }));
         become(State.RUNNING);
+    }
+
+    private LogCommits.Log log() {
+        return new LogCommits.Log() {
+            @Override
+            public CommitPosition position(long lsn) {
+                return course().position(lsn);
+            }
+
+            @Override
+            public CommitStatus status(CommitPosition position, boolean isReleased) {
+                return course().status(position, isReleased);
+            }
+        };
+    }
+
+    private LogCourse course() {
+        return new LogCourse(identity.history(), control.get().epochs());
     }
 
     private int nextXid() {
@@ -337,6 +360,36 @@ public final class Primary implements SendingServer, AutoCloseable {
     /** Returns the queue of commits, once the server accepts commits. */
     public Optional<CommitQueue> queue() {
         return Optional.ofNullable(running).map(Running::queue);
+    }
+
+    /**
+     * Lets commits go that wait, up to a position, although the policy is not met; they get {@code LOCAL_ONLY}.
+     *
+     * @param operator who decided it
+     * @return how many commits are released by it
+     * @throws IllegalStateException if the server accepts no commits
+     */
+    public long releaseByHand(long lsn, String operator) {
+        Running now = running;
+        if (now == null) {
+            throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
+        }
+        long before = waiting(now.queue());
+        now.queue().releaseByHand(lsn);
+        long released = Math.max(0, before - waiting(now.queue()));
+        log.warn(
+                "operator {} has released commits up to {} by hand: {} that waited are on the disk of this server and may be on no"
+                        + " other",
+                operator,
+                Lsn.text(lsn),
+                released);
+        return released;
+    }
+
+    private static long waiting(CommitQueue queue) {
+        return Arrays.stream(queue.waiting())
+                .mapToLong(CommitQueue.Waiting::waiters)
+                .sum();
     }
 
     /** Returns what a crash has left in doubt, if it is not released yet. */

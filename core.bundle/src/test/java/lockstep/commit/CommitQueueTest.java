@@ -211,6 +211,77 @@ class CommitQueueTest {
         assertEquals(List.of(100L), store.settled);
     }
 
+    @Test
+    void whoGivesUpIsInDoubtUntilTheCommitIsReleased() throws InterruptedException {
+        PendingCommit timedOut = join(CommitLevel.ON, 100);
+        PendingCommit cancelled = join(CommitLevel.ON, 200);
+        assertEquals(
+                new CommitOutcome.InDoubt("it waits to be as safe as on says"),
+                timedOut.outcome(),
+                "nobody has given up yet");
+        assertFalse(timedOut.await(1));
+        assertEquals(new CommitOutcome.InDoubt("the client's wait timed out"), timedOut.outcome());
+        cancelled.cancel();
+        assertFalse(cancelled.await(TimeUnit.DAYS.toNanos(1)));
+        assertEquals(new CommitOutcome.InDoubt("the client cancelled the wait"), cancelled.outcome());
+        assertEquals(List.of(), store.settled, "invisible to everyone");
+        release(CommitLevel.ON, 200);
+        assertEquals(List.of(100L, 200L), store.settled);
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), timedOut.outcome());
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), cancelled.outcome());
+    }
+
+    @Test
+    void cancelWakesTheClientThatWaits() throws InterruptedException {
+        PendingCommit commit = join(CommitLevel.ON, 100);
+        CountDownLatch returned = new CountDownLatch(1);
+        Thread client = new Thread(
+                () -> {
+                    try {
+                        if (!commit.await(TimeUnit.DAYS.toNanos(1))) {
+                            returned.countDown();
+                        }
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                },
+                "client");
+        client.start();
+        commit.cancel();
+        assertTrue(returned.await(1, TimeUnit.MINUTES));
+    }
+
+    @Test
+    void byHandCommitsGoAsFarAsTheyAreOnTheDiskAndAreToldThatTheyAreLocalOnly() {
+        PendingCommit first = join(CommitLevel.ON, 100);
+        PendingCommit second = join(CommitLevel.REMOTE_APPLY, 200);
+        PendingCommit unflushed = join(CommitLevel.ON, 300);
+        PendingCommit beyond = join(CommitLevel.ON, 400);
+        released.put(CommitLevel.ON, 100L);
+        released.put(CommitLevel.LOCAL, 200L);
+        queue.releaseByHand(300);
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), first.outcome(), "it has what it asked for");
+        assertEquals(new CommitOutcome.LocalOnly("an operator has released it by hand"), second.outcome());
+        assertFalse(unflushed.isReleased());
+        release(CommitLevel.LOCAL, 400);
+        assertTrue(unflushed.isReleased());
+        assertFalse(beyond.isReleased());
+        assertTrue(queue.isReleased(200, 400));
+        assertFalse(queue.isReleased(400, 400));
+        assertFalse(queue.isReleased(500, 400));
+    }
+
+    @Test
+    void whoAsksIsToldOfACommitReleasedBeforeAnEarlierOne() {
+        join(CommitLevel.ON, 100);
+        join(CommitLevel.LOCAL, 200);
+        release(CommitLevel.LOCAL, 200);
+        assertFalse(queue.isReleased(100, 200));
+        assertTrue(queue.isReleased(200, 200));
+        release(CommitLevel.ON, 200);
+        assertTrue(queue.isReleased(100, 200));
+    }
+
     private long waitersAt(CommitLevel level) {
         return Stream.of(queue.waiting())
                 .filter(waiting -> waiting.level() == level)

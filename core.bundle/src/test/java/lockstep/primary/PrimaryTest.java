@@ -15,6 +15,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitOutcome;
+import lockstep.commit.CommitPosition;
+import lockstep.commit.CommitReceipt;
+import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
 import lockstep.commit.PendingCommit;
 import lockstep.io.Clock;
@@ -25,6 +29,7 @@ import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
+import lockstep.transport.api.Lsn;
 import lockstep.wal.SegmentFiles;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -193,6 +198,40 @@ class PrimaryTest {
         crash();
         assertEquals(33, store.size(), "what was visible stays visible");
         assertTrue(primary.inDoubt().isEmpty());
+    }
+
+    @Test
+    void anOperatorReleasesWhatWaitsAndWhatIsInDoubtByHand() throws Exception {
+        PendingCommit before = store.commit(commits(), 1000, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(before.lsn());
+        crash();
+        CommitPosition position = CommitPosition.parse("1/1/" + Lsn.text(before.lsn()));
+        assertEquals(CommitStatus.IN_DOUBT, commits().status(position));
+        PendingCommit after = store.commit(commits(), 1001, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(after.lsn());
+        assertEquals(1, primary.releaseByHand(before.lsn(), "ann"));
+        assertTrue(store.contains(1000));
+        assertTrue(primary.inDoubt().isEmpty());
+        assertEquals(CommitStatus.COMMITTED, commits().status(position));
+        assertFalse(after.isReleased());
+        assertEquals(1, primary.releaseByHand(after.lsn(), "ann"));
+        assertEquals(new CommitOutcome.LocalOnly("an operator has released it by hand"), after.outcome());
+    }
+
+    @Test
+    void aReceiptSaysWhereACommitStandsAndHowLongEachStageTook() throws Exception {
+        PendingCommit commit = store.commit(commits(), 1, CommitLevel.LOCAL);
+        await(commit::isReleased);
+        CommitReceipt receipt = commits().receipt(commit);
+        assertEquals("1/1/" + Lsn.text(commit.lsn()), receipt.position().toString());
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.LOCAL), receipt.outcome());
+        assertTrue(receipt.flushedMicros() >= 0, receipt::toString);
+        assertTrue(receipt.releasedMicros() >= receipt.flushedMicros(), receipt::toString);
+        PendingCommit waiting = store.commit(commits(), 2, CommitLevel.ON);
+        assertEquals(-1, commits().receipt(waiting).releasedMicros());
+        assertEquals(CommitStatus.COMMITTED, commits().status(receipt.position()));
+        crash();
+        assertEquals(CommitStatus.COMMITTED, commits().status(receipt.position()), "it can be asked later");
     }
 
     @Test
