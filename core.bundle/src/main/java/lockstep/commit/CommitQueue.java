@@ -39,12 +39,17 @@ import lockstep.io.Workers;
  * belongs to whoever holds the log's place lock, the head to the one thread that releases, and they meet only in {@code
  * next}, which is volatile. Thousands of waiters therefore cost an inserting thread nothing.
  *
+ * <p><b>Across a crash.</b> The log has every commit with its level, and {@link ReleaseMarks} up to where each level was released;
+ * they are written before the commits become visible. So recovery can {@link #rejoin} what was waiting, and nobody sees after a
+ * crash what could not be seen before it.
+ *
  * <p><b>One thread releases.</b> Whoever moves a position calls {@link #release}. If another thread is releasing, it is
  * told to look once more, and the call returns; so nobody waits, and no movement is missed.
  */
 public final class CommitQueue {
     private static final int INITIAL_BATCH = 64;
     private static final long HOLD_RETRY_NANOS = 50_000;
+    private static final CommitOutcome BY_HAND = new CommitOutcome.LocalOnly("an operator has released it by hand");
 
     /** Commits of one level, in LSN order. */
     private static final class Line {
@@ -57,6 +62,9 @@ public final class CommitQueue {
         final AtomicLong joined = new AtomicLong();
         final AtomicLong released = new AtomicLong();
         long releasedLsn;
+
+        /** What the policy gave to those released last. */
+        CommitOutcome outcome;
     }
 
     /**
@@ -70,8 +78,12 @@ public final class CommitQueue {
     private final CommitPolicy policy;
     private final Clock clock;
     private final Panic panic;
+    private final ReleaseMarks marks;
     private final Map<CommitLevel, Line> lines = new EnumMap<>(CommitLevel.class);
     private final AtomicInteger wakeUps = new AtomicInteger();
+
+    /** Up to where an operator has let commits go. */
+    private final AtomicLong byHandLsn = new AtomicLong();
 
     private volatile PendingCommit logHead = new PendingCommit(null);
     private PendingCommit logTail = logHead;
@@ -81,16 +93,26 @@ public final class CommitQueue {
     private int batchSize;
     private final AtomicLong settledCommits = new AtomicLong();
 
-    /** Makes an empty queue that releases as {@code policy} says. */
-    public CommitQueue(CommitPolicy policy, Clock clock, Panic panic) {
+    /**
+     * Makes an empty queue that releases as {@code policy} says, and what was released before as {@code marks} say.
+     */
+    public CommitQueue(CommitPolicy policy, Clock clock, Panic panic, ReleaseMarks marks) {
         this.policy = policy;
         this.clock = clock;
         this.panic = panic;
+        this.marks = marks;
         for (CommitLevel level : CommitLevel.values()) {
             if (level != CommitLevel.OFF) {
-                lines.put(level, new Line());
+                Line line = new Line();
+                line.releasedLsn = marks.releasedLsn(level);
+                lines.put(level, line);
             }
         }
+    }
+
+    /** Queues a commit that recovery found in the log; as {@link #join}, before anything is inserted. */
+    public void rejoin(PendingCommit commit, CommitLevel level, long startLsn, long endLsn) {
+        join(commit, level, startLsn, endLsn);
     }
 
     /**
@@ -135,6 +157,15 @@ public final class CommitQueue {
         } while (!wakeUps.compareAndSet(seen, 0));
     }
 
+    /**
+     * Releases commits up to a position although the policy is not met, as far as they are on the disk here: an operator has decided
+     * so.
+     */
+    public void releaseByHand(long lsn) {
+        byHandLsn.accumulateAndGet(lsn, Math::max);
+        release();
+    }
+
     /** Runs an action while nothing is released; what could have been is released after it. */
     public void whileHeld(Workers workers, HeldAction action) throws IOException {
         while (!wakeUps.compareAndSet(0, 1)) {
@@ -160,6 +191,7 @@ public final class CommitQueue {
         if (batchSize == 0) {
             return;
         }
+        mark();
         settle();
         for (int i = 0; i < batchSize; i++) {
             PendingCommit commit = batch[i];
@@ -170,16 +202,33 @@ public final class CommitQueue {
         }
         toPublish.forEach(Visibility::publish);
         toPublish.clear();
+        long now = clock.nanos();
         for (int i = 0; i < batchSize; i++) {
-            batch[i].release();
+            batch[i].release(now);
             batch[i] = null;
         }
         batchSize = 0;
     }
 
+    /** Before anything of the batch is visible; so what is settled by it is in the next mark. */
+    private void mark() {
+        lines.forEach((level, line) -> marks.setReleased(level, line.releasedLsn));
+        marks.setSettled(logHead.lsn());
+        marks.write();
+    }
+
     /** Takes the released prefix of a level. */
     private void collect(CommitLevel level, Line line) {
-        line.releasedLsn = Math.max(line.releasedLsn, policy.releasedLsn(level));
+        long grantedLsn;
+        do {
+            line.outcome = policy.outcome(level);
+            grantedLsn = Math.max(line.releasedLsn, policy.releasedLsn(level));
+        } while (line.outcome != policy.outcome(level));
+        line.releasedLsn = grantedLsn;
+        long byHand = byHandLsn.get();
+        if (byHand > line.releasedLsn) {
+            line.releasedLsn = Math.max(line.releasedLsn, Math.min(byHand, policy.releasedLsn(CommitLevel.LOCAL)));
+        }
         PendingCommit head = line.head;
         PendingCommit next = head.nextAtLevel;
         long count = 0;
@@ -189,6 +238,7 @@ public final class CommitQueue {
             }
             batch[batchSize++] = next;
             next.reached = true;
+            next.released = next.lsn() <= grantedLsn ? line.outcome : BY_HAND;
             // A commit that somebody keeps must not keep all that came after it.
             head.nextAtLevel = null;
             head = next;
@@ -259,6 +309,30 @@ public final class CommitQueue {
         return oldest == null || count == 0
                 ? new Waiting(level, count, 0, 0)
                 : new Waiting(level, count, (clock.nanos() - oldest.enqueuedNanos()) / 1000, oldest.lsn());
+    }
+
+    /**
+     * Returns whether the commit that ends at a position is released.
+     *
+     * @param flushedLsn up to where the log is flushed, taken before the call
+     */
+    boolean isReleased(long lsn, long flushedLsn) {
+        if (lsn > flushedLsn) {
+            return false;
+        }
+        PendingCommit head;
+        boolean released;
+        do {
+            head = logHead;
+            PendingCommit next = head.nextInLog;
+            released = next == null || lsn < next.lsn();
+            while (next != null && next.lsn() <= lsn) {
+                released = next.lsn() == lsn && next.isReleased();
+                next = next.nextInLog;
+            }
+            // A head that has moved on meanwhile has had its link cut.
+        } while (head != logHead);
+        return released;
     }
 
     /** Returns how many commits have been settled since the server started. */

@@ -26,4 +26,10 @@ public interface Commits {
      * @throws IllegalStateException if the server is stopping; nothing was written
      */
     void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit);
+
+    /** Returns what is known of a commit that was made with {@link #commit} here. */
+    CommitReceipt receipt(PendingCommit commit);
+
+    /** Returns what has become of a commit, from the log of this server. */
+    CommitStatus status(CommitPosition position);
 }

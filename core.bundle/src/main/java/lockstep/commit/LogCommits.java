@@ -1,8 +1,11 @@
 package lockstep.commit;
 
 import java.nio.ByteBuffer;
+import java.util.Collection;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import lockstep.io.Clock;
 import lockstep.wal.CommitRecord;
 import lockstep.wal.RecordGroup;
@@ -18,19 +21,45 @@ public final class LogCommits implements Commits {
     private final Wal wal;
     private final CommitQueue queue;
     private final Clock clock;
+    private final Log log;
+    private final Supplier<? extends Collection<? extends StandbyProgress>> standbys;
+    private final FlushTimes flushTimes = new FlushTimes();
     private final AtomicInteger nextXid;
     private volatile CommitLevel defaultLevel;
     private volatile boolean open = true;
 
+    /** Knows the course that the log has taken. */
+    public interface Log {
+        /** Returns the timeline, the epoch and the position of a commit that was just made. */
+        CommitPosition position(long lsn);
+
+        /**
+         * Returns what has become of a commit.
+         *
+         * @param isReleased whether what ends there in this log is released
+         */
+        CommitStatus status(CommitPosition position, boolean isReleased);
+    }
+
     /**
-     * Begins with an empty queue.
+     * Begins with what the queue has.
      *
+     * @param standbys how far they are
      * @param nextXid the first transaction id that was never used
      */
-    public LogCommits(Wal wal, CommitQueue queue, Clock clock, int nextXid, CommitLevel defaultLevel) {
+    public LogCommits(
+            Wal wal,
+            CommitQueue queue,
+            Clock clock,
+            Log log,
+            Supplier<? extends Collection<? extends StandbyProgress>> standbys,
+            int nextXid,
+            CommitLevel defaultLevel) {
         this.wal = wal;
         this.queue = queue;
         this.clock = clock;
+        this.log = log;
+        this.standbys = standbys;
         this.nextXid = new AtomicInteger(nextXid);
         this.defaultLevel = defaultLevel;
     }
@@ -69,12 +98,55 @@ public final class LogCommits implements Commits {
         if (refusal.isPresent()) {
             throw new CommitRefusedException(refusal.get());
         }
-        ByteBuffer data = records.add(xid, CommitRecord.RMGR, CommitRecord.COMMIT, CommitRecord.BYTES);
-        new CommitRecord(clock.micros()).encode(data);
+        ByteBuffer data = records.add(
+                xid, CommitRecord.RMGR, CommitRecord.COMMIT | CommitRecord.HAS_INFO, CommitRecord.BYTES_WITH_LEVEL);
+        new CommitRecord(clock.micros(), level.code()).encode(data);
         wal.insert(records, (startLsn, endLsn) -> queue.join(commit, level, startLsn, endLsn));
         if (level == CommitLevel.OFF) {
             commit.acknowledge();
         }
+    }
+
+    @Override
+    public CommitReceipt receipt(PendingCommit commit) {
+        // In this order: who has it is told as it was when it was released, or later.
+        CommitOutcome outcome = commit.outcome();
+        boolean released = commit.isReleased();
+        long inserted = commit.enqueuedNanos();
+        return new CommitReceipt(
+                log.position(commit.lsn()),
+                commit.level(),
+                outcome,
+                standbys.get().stream()
+                        .filter(standby -> standby.isStreaming() && has(standby, commit))
+                        .map(StandbyProgress::name)
+                        .toList(),
+                micros(inserted, flushTimes.find(commit.lsn(), inserted - 1)),
+                released ? micros(inserted, commit.releasedNanos()) : -1);
+    }
+
+    private static boolean has(StandbyProgress standby, PendingCommit commit) {
+        long lsn = commit.lsn();
+        return switch (commit.level()) {
+            case OFF, LOCAL, REMOTE_WRITE -> standby.writtenLsn() >= lsn;
+            case ON -> standby.flushedLsn() >= lsn;
+            case REMOTE_APPLY -> standby.appliedLsn() >= lsn;
+        };
+    }
+
+    private static long micros(long from, long to) {
+        return to < from ? -1 : TimeUnit.NANOSECONDS.toMicros(to - from);
+    }
+
+    @Override
+    public CommitStatus status(CommitPosition position) {
+        return log.status(position, queue.isReleased(position.lsn(), wal.flushedLsn()));
+    }
+
+    /** The log has been flushed up to a position: releases what can be. */
+    public void flushed(long lsn) {
+        flushTimes.flushed(lsn, clock.nanos());
+        queue.release();
     }
 
     /** Returns the position before which every commit is visible: redo may start there once the store is on disk. */

@@ -8,8 +8,15 @@ import java.util.concurrent.locks.LockSupport;
  * A commit on its way: the entry of the commit queue, what a client waits on, and, in subclasses, what the store
  * makes visible when it is released. One object a commit, so that queueing allocates nothing more.
  *
- * <p>Giving up a wait, by time-out or interruption, ends only the wait: the commit stays in the queue, and becomes visible
- * when its level is reached.
+ * <p>Giving up a wait, by time-out, interruption or {@link #cancel}, ends only the wait: the commit is in the log and stays in the
+ * queue. It is invisible to everyone until its policy is met, and then it becomes visible.
+ *
+ * <pre>
+ *   state                              {@link #outcome}
+ *   waiting                            IN_DOUBT: it waits
+ *   waiting, its client has given up   IN_DOUBT: how it gave up
+ *   released                           what it got: REPLICATED, or LOCAL_ONLY
+ * </pre>
  */
 public class PendingCommit {
     private enum State {
@@ -37,6 +44,12 @@ public class PendingCommit {
     boolean reached;
     boolean settled;
 
+    /** What it got; written before the state says that it is released. */
+    CommitOutcome released;
+
+    private long releasedNanos;
+    private volatile CommitOutcome.InDoubt givenUp;
+    private volatile boolean cancelled;
     private volatile State state = State.WAITING;
     private volatile Thread waiter;
     private CompletableFuture<PendingCommit> future;
@@ -85,11 +98,41 @@ public class PendingCommit {
         return state == State.RELEASED;
     }
 
+    /** Returns what it got, or why that is not known yet. */
+    public final CommitOutcome outcome() {
+        return switch (state) {
+            case RELEASED -> released;
+            case ACKNOWLEDGED -> new CommitOutcome.Replicated(CommitLevel.OFF);
+            case WAITING -> {
+                CommitOutcome.InDoubt doubt = givenUp;
+                yield doubt == null
+                        ? new CommitOutcome.InDoubt("it waits to be as safe as " + level.parameterValue() + " says")
+                        : doubt;
+            }
+        };
+    }
+
+    /** Ends the wait of its client, now and for ever: {@link #await} returns at once. The commit goes on. */
+    public final void cancel() {
+        giveUp("the client cancelled the wait");
+        cancelled = true;
+        LockSupport.unpark(waiter);
+    }
+
+    private void giveUp(String reason) {
+        givenUp = new CommitOutcome.InDoubt(reason);
+    }
+
+    /** Returns when it was released, if it is. */
+    final long releasedNanos() {
+        return releasedNanos;
+    }
+
     /**
      * Waits until the commit is acknowledged. Only one thread waits for a commit like this; others use {@link #completion}.
      *
      * @param timeoutNanos how long at most
-     * @return whether it is acknowledged; if not, it may still be, later
+     * @return whether it is acknowledged; if not, because of the time or of {@link #cancel}, it may still be, later
      * @throws InterruptedException if the thread is interrupted: the commit goes on
      */
     public final boolean await(long timeoutNanos) throws InterruptedException {
@@ -101,10 +144,14 @@ public class PendingCommit {
         try {
             while (!isAcknowledged()) {
                 if (Thread.interrupted()) {
+                    giveUp("the client's wait was interrupted");
                     throw new InterruptedException();
                 }
                 long left = deadline - System.nanoTime();
-                if (left <= 0) {
+                if (cancelled || left <= 0) {
+                    if (!cancelled) {
+                        giveUp("the client's wait timed out");
+                    }
                     return isAcknowledged();
                 }
                 LockSupport.parkNanos(this, left);
@@ -137,7 +184,8 @@ public class PendingCommit {
         advance(State.ACKNOWLEDGED);
     }
 
-    final void release() {
+    final void release(long nanos) {
+        releasedNanos = nanos;
         advance(State.RELEASED);
         onReleased();
     }

@@ -3,12 +3,16 @@ package lockstep.primary;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitQueue;
+import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
 import lockstep.commit.LogCommits;
+import lockstep.commit.ReleaseMarks;
 import lockstep.commit.StandbyPolicy;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
@@ -19,8 +23,8 @@ import lockstep.io.Workers;
 import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
+import lockstep.recovery.LogCourse;
 import lockstep.redo.Redo;
-import lockstep.redo.RedoListener;
 import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
@@ -53,11 +57,14 @@ import org.slf4j.LoggerFactory;
  *   FAILED       the log is damaged, or the disk cannot be read: nothing is changed       STOPPED
  * </pre>
  *
+ * <p><b>What is in doubt.</b> After a crash only what had been released is redone; the rest of the log waits in the commit queue, see
+ * {@link InDoubt}. A standby that is opened as a primary has nothing in doubt: what it has is the log from now on.
+ *
  * <p><b>After a crash</b> the log ends where the first invalid record is. What a torn last write may have left behind that
  * place is wiped out, so that it can never be taken for WAL again, and a new epoch begins: a standby that has more of the
  * old one cuts it back. The epoch is in the control file before any byte of it is sent.
  */
-public final class Primary implements SendingServer, RedoListener, AutoCloseable {
+public final class Primary implements SendingServer, AutoCloseable {
     private static final int REDO_BATCH = 1000;
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final String EPOCH_NOTE = "lockstep epoch ";
@@ -84,6 +91,8 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     private final ControlStore control;
     private final WalIdentity identity;
     private final SegmentFiles files;
+    private final ReleaseMarks marks;
+    private final InDoubt inDoubt = new InDoubt();
     private final Redo redo;
     private final Runnable wakeStartup = this::wakeStartup;
 
@@ -131,7 +140,11 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
         files = new SegmentFiles(disk, identity);
-        redo = new Redo(identity, this::source, managers, this, file.redoLsn());
+        marks = new ReleaseMarks(disk, file.systemId(), file.epochs()::endIfThere);
+        redo = new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
+        if (file.state() == ControlFile.State.IN_PRODUCTION) {
+            redo.holdBackAfter(Math.max(file.redoLsn(), marks.settledLsn()));
+        }
     }
 
     private WalConfig walConfig() {
@@ -226,25 +239,52 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
         wal.startInserting(redo.lastRecordLsn());
         WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
         StandbyPolicy policy = new StandbyPolicy(wal::flushedLsn, senders::progress, config.synchronous());
-        CommitQueue queue = new CommitQueue(policy, clock, panic);
-        LogCommits commits = new LogCommits(wal, queue, clock, nextXid(), config.commitLevel());
+        CommitQueue queue = new CommitQueue(policy, clock, panic, marks);
+        LogCommits commits =
+                new LogCommits(wal, queue, clock, log(), senders::progress, nextXid(), config.commitLevel());
         Checkpointer checkpointer = new Checkpointer(
                 wal, commits, managers, control, () -> config.checkpoints(), senders::oldestNeededLsn, clock, panic);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
-                queue.release();
+                commits.flushed(lsn);
             }
         });
         wal.addListener(senders);
+        marks.beginEpoch(control.get().epochs().last().number());
+        inDoubt.queue(queue, redo);
+        if (inDoubt.range().isEmpty()) {
+            marks.setSettled(endLsn);
+        }
+        marks.write();
         wal.start();
         if (newEpoch) {
             noteEpoch(wal);
             checkpointer.checkpoint();
         }
-        running = new Running(
-                wal, policy, queue, commits, senders, checkpointer, workers.start("checkpointer", checkpointer));
+        running = new Running(wal, policy, queue, commits, senders, checkpointer, workers.start("checkpointer", () -> {
+            marks.sync();
+            return checkpointer.run();
+        }));
         become(State.RUNNING);
+    }
+
+    private LogCommits.Log log() {
+        return new LogCommits.Log() {
+            @Override
+            public CommitPosition position(long lsn) {
+                return course().position(lsn);
+            }
+
+            @Override
+            public CommitStatus status(CommitPosition position, boolean isReleased) {
+                return course().status(position, isReleased);
+            }
+        };
+    }
+
+    private LogCourse course() {
+        return new LogCourse(identity.history(), control.get().epochs());
     }
 
     private int nextXid() {
@@ -320,6 +360,41 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     /** Returns the queue of commits, once the server accepts commits. */
     public Optional<CommitQueue> queue() {
         return Optional.ofNullable(running).map(Running::queue);
+    }
+
+    /**
+     * Lets commits go that wait, up to a position, although the policy is not met; they get {@code LOCAL_ONLY}.
+     *
+     * @param operator who decided it
+     * @return how many commits are released by it
+     * @throws IllegalStateException if the server accepts no commits
+     */
+    public long releaseByHand(long lsn, String operator) {
+        Running now = running;
+        if (now == null) {
+            throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
+        }
+        long before = waiting(now.queue());
+        now.queue().releaseByHand(lsn);
+        long released = Math.max(0, before - waiting(now.queue()));
+        log.warn(
+                "operator {} has released commits up to {} by hand: {} that waited are on the disk of this server and may be on no"
+                        + " other",
+                operator,
+                Lsn.text(lsn),
+                released);
+        return released;
+    }
+
+    private static long waiting(CommitQueue queue) {
+        return Arrays.stream(queue.waiting())
+                .mapToLong(CommitQueue.Waiting::waiters)
+                .sum();
+    }
+
+    /** Returns what a crash has left in doubt, if it is not released yet. */
+    public Optional<InDoubtRange> inDoubt() {
+        return inDoubt.range();
     }
 
     /** Returns who lets standbys in, once the server accepts commits. */
@@ -400,6 +475,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
             }
         } finally {
             redo.close();
+            marks.close();
             for (ResourceManager manager : managers.all()) {
                 manager.close();
             }

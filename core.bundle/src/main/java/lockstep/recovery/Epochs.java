@@ -91,6 +91,20 @@ public record Epochs(List<Epoch> list) {
         return endLsn;
     }
 
+    /** Returns where an epoch began, which there is. */
+    public long startOf(int number) {
+        return list.stream()
+                .filter(epoch -> epoch.number() == number)
+                .findFirst()
+                .orElseThrow()
+                .startLsn();
+    }
+
+    /** Returns where an epoch ended, {@link Long#MAX_VALUE} for the present one; 0 if there is no such epoch. */
+    public long endIfThere(int number) {
+        return contains(number) ? endOf(number, Long.MAX_VALUE) : 0;
+    }
+
     @Override
     public String toString() {
         return list.stream()

@@ -41,6 +41,11 @@ import org.slf4j.LoggerFactory;
  *   is not valid                                   END: the end of the log, or damage; the caller knows which
  * </pre>
  *
+ * <p><b>What is held back.</b> A primary that recovers must not show what it had not released. Behind the position given to {@link
+ * #holdBackAfter} the log is read, to find its end, and not redone: the listener hears of each commit. Once {@link #goBack} has been
+ * called, {@link #redoUpTo} redoes the log commit by commit, as they are released, and {@link #redoEarly} shows one that is
+ * released before its turn.
+ *
  * <p>For one thread at a time; the positions may be read from any.
  */
 public final class Redo implements AutoCloseable {
@@ -75,6 +80,17 @@ public final class Redo implements AutoCloseable {
     private volatile int lastXid;
     private volatile String blockedReason;
 
+    private long shownLsn = Long.MAX_VALUE;
+
+    /** Where the first record of a transaction begins that has not committed so far; {@link Long#MAX_VALUE} between two. */
+    private long transactionLsn = Long.MAX_VALUE;
+
+    /** Where what is held back begins; {@link Long#MAX_VALUE} if nothing is. */
+    private long firstHeldLsn = Long.MAX_VALUE;
+
+    private WalSource earlySource;
+    private WalReader earlyReader;
+
     /**
      * Starts before {@code startLsn}, where a record begins, or where a segment begins that a record may reach into.
      *
@@ -94,6 +110,11 @@ public final class Redo implements AutoCloseable {
         source = sources.get();
         reader = reader(source, startLsn);
         appliedLsn = startLsn;
+    }
+
+    /** From now on redoes only commits that end at or before {@code lsn}, or that a resource manager has on disk, and reads the rest. */
+    public void holdBackAfter(long lsn) {
+        shownLsn = lsn;
     }
 
     private WalReader reader(WalSource from, long lsn) {
@@ -118,8 +139,11 @@ public final class Redo implements AutoCloseable {
 
     private Outcome apply() throws IOException {
         boolean dispatched = false;
+        if (transactionLsn == Long.MAX_VALUE && record.xid() != 0) {
+            transactionLsn = record.lsn();
+        }
         try {
-            dispatched = dispatch(record, null);
+            dispatched = record.endLsn() > shownLsn ? hold() : dispatch(record, null);
         } finally {
             if (!dispatched) {
                 reader.seek(record.lsn(), record.prevLsn());
@@ -133,7 +157,102 @@ public final class Redo implements AutoCloseable {
         }
         lastRecordLsn = record.lsn();
         appliedLsn = reader.endLsn();
+        if (CommitRecord.isCommit(record)) {
+            transactionLsn = Long.MAX_VALUE;
+        }
         return Outcome.APPLIED;
+    }
+
+    /** Passes a record by; returns whether there is somebody who will be able to redo it. */
+    private boolean hold() throws IOException {
+        if (isUnserved(record)) {
+            return false;
+        }
+        blockedReason = null;
+        firstHeldLsn = Math.min(firstHeldLsn, Math.min(transactionLsn, record.lsn()));
+        if (CommitRecord.isCommit(record)) {
+            listener.heldBack(record.xid(), CommitRecord.levelOf(record), transactionLsn, record.endLsn());
+        } else if (isCheckpoint(record)) {
+            listener.checkpoint(record.lsn(), CheckpointRecord.decode(record.data()));
+        }
+        return true;
+    }
+
+    private boolean isUnserved(WalRecord next) {
+        if (next.rmgr() < ResourceManager.FIRST_CUSTOM_ID) {
+            return false;
+        }
+        Optional<ResourceManager> owner = managers.get(next.rmgr());
+        if (owner.isPresent() && positions.containsKey(owner.get())) {
+            return false;
+        }
+        block("redo waits before the record at " + Lsn.text(next.lsn()) + ": nobody serves resource manager "
+                + next.rmgr() + ". Install and start the bundle that does");
+        return true;
+    }
+
+    /** Returns to before the first record that was held back, if one was; {@link #redoUpTo} goes on from there. */
+    public void goBack() {
+        if (firstHeldLsn != Long.MAX_VALUE) {
+            reader.seek(firstHeldLsn, WalReader.UNKNOWN);
+            appliedLsn = firstHeldLsn;
+        }
+        shownLsn = Long.MAX_VALUE;
+        firstHeldLsn = Long.MAX_VALUE;
+    }
+
+    /**
+     * Redoes the next transaction. What lies before it belongs to none, and need not be there any more. Who has left meanwhile is
+     * passed over: whoever comes in its place is given it later.
+     *
+     * @param fromLsn where its first record begins
+     * @throws IOException if the log cannot be read, or a resource manager fails
+     */
+    public void redoUpTo(long fromLsn, long commitLsn) throws IOException {
+        forgetDeparted();
+        if (fromLsn > appliedLsn) {
+            reader.seek(fromLsn, WalReader.UNKNOWN);
+        }
+        while (appliedLsn < commitLsn) {
+            readKnown(reader, commitLsn);
+            if (record.rmgr() < ResourceManager.FIRST_CUSTOM_ID || isTakingPart(record.rmgr())) {
+                dispatch(record, null);
+            }
+            appliedLsn = reader.endLsn();
+        }
+    }
+
+    /** Shows a commit before its turn comes. Errors as {@link #redoUpTo}. */
+    public void redoEarly(int xid, long fromLsn, long commitLsn) throws IOException {
+        forgetDeparted();
+        if (earlyReader == null) {
+            earlySource = sources.get();
+            earlyReader = reader(earlySource, fromLsn);
+        } else {
+            earlyReader.seek(fromLsn, WalReader.UNKNOWN);
+        }
+        while (earlyReader.endLsn() < commitLsn) {
+            readKnown(earlyReader, commitLsn);
+            if (record.xid() == xid && isTakingPart(record.rmgr())) {
+                dispatch(record, null);
+            }
+        }
+        for (Map.Entry<ResourceManager, Long> taking : positions.entrySet()) {
+            if (commitLsn > taking.getValue()) {
+                taking.getKey().commitEarly(xid, commitLsn);
+            }
+        }
+    }
+
+    private void readKnown(WalReader from, long limitLsn) throws IOException {
+        if (from.next(record, limitLsn) != ReadResult.RECORD) {
+            throw new IOException("the WAL at " + Lsn.text(from.endLsn())
+                    + ", which could be read when the server started, cannot be read any more: " + from.reason());
+        }
+    }
+
+    private boolean isTakingPart(int rmgr) {
+        return managers.get(rmgr).filter(positions::containsKey).isPresent();
     }
 
     /**
@@ -144,14 +263,12 @@ public final class Redo implements AutoCloseable {
      */
     private boolean dispatch(WalRecord next, ResourceManager only) throws IOException {
         if (next.rmgr() >= ResourceManager.FIRST_CUSTOM_ID) {
-            Optional<ResourceManager> owner = managers.get(next.rmgr());
-            if (owner.isEmpty() || !positions.containsKey(owner.get())) {
-                block("redo waits before the record at " + Lsn.text(next.lsn()) + ": nobody serves resource manager "
-                        + next.rmgr() + ". Install and start the bundle that does");
+            if (isUnserved(next)) {
                 return false;
             }
-            if (takes(owner.get(), only, next)) {
-                owner.get().redo(next);
+            ResourceManager owner = managers.get(next.rmgr()).orElseThrow();
+            if (takes(owner, only, next)) {
+                owner.redo(next);
             }
         } else if (CommitRecord.isCommit(next)) {
             for (ResourceManager manager : positions.keySet()) {
@@ -184,12 +301,7 @@ public final class Redo implements AutoCloseable {
 
     /** Lets those take part who have arrived, and forgets those who have left. */
     public void admit() throws IOException {
-        for (Iterator<ResourceManager> taking = positions.keySet().iterator(); taking.hasNext(); ) {
-            ResourceManager manager = taking.next();
-            if (managers.get(manager.id()).filter(present -> present == manager).isEmpty()) {
-                taking.remove();
-            }
-        }
+        forgetDeparted();
         for (ResourceManager manager : managers.all()) {
             if (!positions.containsKey(manager)) {
                 admit(manager);
@@ -197,9 +309,20 @@ public final class Redo implements AutoCloseable {
         }
     }
 
+    private void forgetDeparted() {
+        for (Iterator<ResourceManager> taking = positions.keySet().iterator(); taking.hasNext(); ) {
+            ResourceManager manager = taking.next();
+            if (managers.get(manager.id()).filter(present -> present == manager).isEmpty()) {
+                taking.remove();
+            }
+        }
+    }
+
     private void admit(ResourceManager manager) throws IOException {
         long held = manager.open();
         positions.put(manager, held);
+        // Only what was released is ever brought to disk.
+        shownLsn = Math.max(shownLsn, held);
         boolean whole = false;
         try {
             checkHeld(manager, held);
@@ -226,23 +349,24 @@ public final class Redo implements AutoCloseable {
 
     private void catchUp(ResourceManager manager, long held) throws IOException {
         long from = held == 0 ? startLsn : Math.max(startLsn, identity.layout().recordStart(held));
-        if (from >= appliedLsn) {
+        long toLsn = Math.min(appliedLsn, firstHeldLsn);
+        if (from >= toLsn) {
             return;
         }
         log.info(
                 "resource manager {} is given what it missed, from {} to {}",
                 manager.name(),
                 Lsn.text(from),
-                Lsn.text(appliedLsn));
+                Lsn.text(toLsn));
         WalRecord missed = new WalRecord();
         try (WalSource missedSource = sources.get()) {
             WalReader behind = reader(missedSource, from);
-            while (behind.endLsn() < appliedLsn && behind.next(missed, appliedLsn) == ReadResult.RECORD) {
+            while (behind.endLsn() < toLsn && behind.next(missed, toLsn) == ReadResult.RECORD) {
                 if (missed.rmgr() < ResourceManager.FIRST_CUSTOM_ID || missed.rmgr() == manager.id()) {
                     dispatch(missed, manager);
                 }
             }
-            if (behind.endLsn() < appliedLsn) {
+            if (behind.endLsn() < toLsn) {
                 throw new IOException("the WAL that resource manager " + manager.name() + " missed, from "
                         + Lsn.text(from) + ", cannot be read at " + Lsn.text(behind.endLsn()) + ": "
                         + behind.reason());
@@ -310,5 +434,8 @@ public final class Redo implements AutoCloseable {
     @Override
     public void close() throws IOException {
         source.close();
+        if (earlySource != null) {
+            earlySource.close();
+        }
     }
 }

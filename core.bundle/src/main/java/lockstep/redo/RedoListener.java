@@ -8,9 +8,17 @@ public interface RedoListener {
     RedoListener NONE = new RedoListener() {};
 
     /**
-     * A checkpoint record has been redone.
+     * A checkpoint record has been passed.
      *
      * @param lsn where it begins
      */
     default void checkpoint(long lsn, CheckpointRecord checkpoint) {}
+
+    /**
+     * A commit has been passed and not redone; see {@link Redo#holdBackAfter}.
+     *
+     * @param startLsn where its first record begins
+     * @param level the level in its record; 0 if there is none
+     */
+    default void heldBack(int xid, int level, long startLsn, long commitLsn) {}
 }

@@ -53,6 +53,14 @@ public interface ResourceManager {
     void commit(int xid, long commitLsn) throws IOException;
 
     /**
+     * Makes the redone changes of a transaction visible while one before it in the log is not. Called on a primary that recovers
+     * from a crash, for a commit that had asked for less than an earlier one. Its records are redone again when it is its turn,
+     * and {@link #commit} follows then; the state on disk never has it before that. Who leaves this out shows the transaction
+     * only then.
+     */
+    default void commitEarly(int xid, long commitLsn) throws IOException {}
+
+    /**
      * Brings its state to disk, so that redo may start at {@code lsn}. All WAL before it has been redone here or, on a
      * primary, settled. Returns when the state is on the disk.
      */

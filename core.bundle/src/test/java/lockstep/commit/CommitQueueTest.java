@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -14,7 +16,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import lockstep.io.Clock;
+import lockstep.io.FileDisk;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -43,10 +48,28 @@ class CommitQueueTest {
 
     private final Map<CommitLevel, Long> released = new EnumMap<>(CommitLevel.class);
     private final Store store = new Store();
-    private final CommitQueue queue =
-            new CommitQueue(level -> released.getOrDefault(level, 0L), Clock.SYSTEM, (message, cause) -> {
-                throw new AssertionError(message, cause);
-            });
+
+    @TempDir
+    private Path directory;
+
+    private CommitQueue queue;
+
+    @BeforeEach
+    void start() throws IOException {
+        queue = new CommitQueue(
+                level -> released.getOrDefault(level, 0L),
+                Clock.SYSTEM,
+                (message, cause) -> {
+                    throw new AssertionError(message, cause);
+                },
+                marks(1));
+    }
+
+    private ReleaseMarks marks(int epoch) throws IOException {
+        ReleaseMarks marks = new ReleaseMarks(new FileDisk(directory), 1, number -> number == 1 ? Long.MAX_VALUE : 0);
+        marks.beginEpoch(epoch);
+        return marks;
+    }
 
     private PendingCommit join(CommitLevel level, long lsn) {
         PendingCommit commit = new PendingCommit(store);
@@ -188,11 +211,136 @@ class CommitQueueTest {
         assertEquals(List.of(100L), store.settled);
     }
 
+    @Test
+    void whoGivesUpIsInDoubtUntilTheCommitIsReleased() throws InterruptedException {
+        PendingCommit timedOut = join(CommitLevel.ON, 100);
+        PendingCommit cancelled = join(CommitLevel.ON, 200);
+        assertEquals(
+                new CommitOutcome.InDoubt("it waits to be as safe as on says"),
+                timedOut.outcome(),
+                "nobody has given up yet");
+        assertFalse(timedOut.await(1));
+        assertEquals(new CommitOutcome.InDoubt("the client's wait timed out"), timedOut.outcome());
+        cancelled.cancel();
+        assertFalse(cancelled.await(TimeUnit.DAYS.toNanos(1)));
+        assertEquals(new CommitOutcome.InDoubt("the client cancelled the wait"), cancelled.outcome());
+        assertEquals(List.of(), store.settled, "invisible to everyone");
+        release(CommitLevel.ON, 200);
+        assertEquals(List.of(100L, 200L), store.settled);
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), timedOut.outcome());
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), cancelled.outcome());
+    }
+
+    @Test
+    void cancelWakesTheClientThatWaits() throws InterruptedException {
+        PendingCommit commit = join(CommitLevel.ON, 100);
+        CountDownLatch returned = new CountDownLatch(1);
+        Thread client = new Thread(
+                () -> {
+                    try {
+                        if (!commit.await(TimeUnit.DAYS.toNanos(1))) {
+                            returned.countDown();
+                        }
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                },
+                "client");
+        client.start();
+        commit.cancel();
+        assertTrue(returned.await(1, TimeUnit.MINUTES));
+    }
+
+    @Test
+    void byHandCommitsGoAsFarAsTheyAreOnTheDiskAndAreToldThatTheyAreLocalOnly() {
+        PendingCommit first = join(CommitLevel.ON, 100);
+        PendingCommit second = join(CommitLevel.REMOTE_APPLY, 200);
+        PendingCommit unflushed = join(CommitLevel.ON, 300);
+        PendingCommit beyond = join(CommitLevel.ON, 400);
+        released.put(CommitLevel.ON, 100L);
+        released.put(CommitLevel.LOCAL, 200L);
+        queue.releaseByHand(300);
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), first.outcome(), "it has what it asked for");
+        assertEquals(new CommitOutcome.LocalOnly("an operator has released it by hand"), second.outcome());
+        assertFalse(unflushed.isReleased());
+        release(CommitLevel.LOCAL, 400);
+        assertTrue(unflushed.isReleased());
+        assertFalse(beyond.isReleased());
+        assertTrue(queue.isReleased(200, 400));
+        assertFalse(queue.isReleased(400, 400));
+        assertFalse(queue.isReleased(500, 400));
+    }
+
+    @Test
+    void whoAsksIsToldOfACommitReleasedBeforeAnEarlierOne() {
+        join(CommitLevel.ON, 100);
+        join(CommitLevel.LOCAL, 200);
+        release(CommitLevel.LOCAL, 200);
+        assertFalse(queue.isReleased(100, 200));
+        assertTrue(queue.isReleased(200, 200));
+        release(CommitLevel.ON, 200);
+        assertTrue(queue.isReleased(100, 200));
+    }
+
     private long waitersAt(CommitLevel level) {
         return Stream.of(queue.waiting())
                 .filter(waiting -> waiting.level() == level)
                 .mapToLong(CommitQueue.Waiting::waiters)
                 .sum();
+    }
+
+    @Test
+    void whatWasReleasedIsRememberedByLevelBeforeItIsVisible() throws IOException {
+        List<Long> remembered = new ArrayList<>();
+        Visibility asking = new Visibility() {
+            @Override
+            public void settle(PendingCommit commit) {}
+
+            @Override
+            public void releaseEarly(PendingCommit commit) {}
+
+            @Override
+            public void publish() {
+                try (ReleaseMarks asOnDisk = marks(1)) {
+                    remembered.add(asOnDisk.releasedLsn(CommitLevel.REMOTE_WRITE));
+                    remembered.add(asOnDisk.releasedLsn(CommitLevel.ON));
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            }
+        };
+        queue.join(new PendingCommit(asking), CommitLevel.ON, 50, 100);
+        queue.join(new PendingCommit(asking), CommitLevel.REMOTE_WRITE, 150, 200);
+        queue.join(new PendingCommit(asking), CommitLevel.ON, 250, 300);
+        released.put(CommitLevel.ON, 120L);
+        release(CommitLevel.REMOTE_WRITE, 230);
+        assertEquals(List.of(230L, 120L), remembered);
+    }
+
+    @Test
+    void whatWasReleasedBeforeARestartIsReleasedAtOnceAndTheRestWaits() throws IOException {
+        join(CommitLevel.ON, 100);
+        release(CommitLevel.ON, 100);
+        released.clear();
+        start();
+        PendingCommit before = new PendingCommit(store);
+        PendingCommit after = new PendingCommit(store);
+        queue.rejoin(before, CommitLevel.ON, 50, 100);
+        queue.rejoin(after, CommitLevel.ON, 150, 200);
+        queue.release();
+        assertTrue(before.isReleased());
+        assertFalse(after.isReleased());
+    }
+
+    @Test
+    void marksOfAnEpochThatThisLogDoesNotHaveCountForNothing() throws IOException {
+        try (ReleaseMarks other = marks(7)) {
+            other.setSettled(500);
+            other.write();
+        }
+        try (ReleaseMarks marks = marks(1)) {
+            assertEquals(0, marks.settledLsn());
+        }
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -15,6 +15,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitOutcome;
+import lockstep.commit.CommitPosition;
+import lockstep.commit.CommitReceipt;
+import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
 import lockstep.commit.PendingCommit;
 import lockstep.io.Clock;
@@ -25,6 +29,7 @@ import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
+import lockstep.transport.api.Lsn;
 import lockstep.wal.SegmentFiles;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -151,16 +156,106 @@ class PrimaryTest {
         assertFalse(store.contains(1000), "what is not released is not visible");
         primary.checkpoint();
         assertTrue(primary.control().redoLsn() <= remote.lsn());
-        primary.configure(new PrimaryConfig(
+        primary.configure(asking(false));
+        await(remote::isReleased);
+        assertTrue(store.contains(1000));
+    }
+
+    private static PrimaryConfig asking(boolean standby) {
+        return new PrimaryConfig(
                 CONFIG.segmentBytes(),
                 CONFIG.bufferBytes(),
                 CONFIG.syncMethod(),
                 CONFIG.commitLevel(),
-                false,
+                standby,
                 CONFIG.checkpoints(),
-                CONFIG.senders()));
-        await(remote::isReleased);
+                CONFIG.senders());
+    }
+
+    @Test
+    void whatWaitedForAStandbyIsInDoubtAfterACrashAndInvisibleUntilThePolicyIsMet() throws Exception {
+        commit(0, 10);
+        PendingCommit first = store.commit(commits(), 1000, CommitLevel.ON);
+        commit(10, 20);
+        PendingCommit last = store.commit(commits(), 1001, CommitLevel.REMOTE_APPLY);
+        primary.wal().orElseThrow().awaitFlushed(last.lsn());
+        for (int crashes = 0; crashes < 3; crashes++) {
+            crash();
+            assertEquals(20, store.size(), "commits at local that came after it are visible, as they were");
+            InDoubtRange range = primary.inDoubt().orElseThrow();
+            assertTrue(range.fromLsn() < first.lsn(), range::toString);
+            assertEquals(last.lsn(), range.toLsn());
+            primary.checkpoint();
+            assertTrue(primary.control().redoLsn() < first.lsn(), "no checkpoint passes it");
+        }
+        commit(20, 30);
+        PendingCommit behind = store.commit(commits(), 1002, CommitLevel.ON);
+        primary.configure(asking(false));
+        await(behind::isReleased);
+        assertEquals(33, store.size());
+        assertTrue(primary.inDoubt().isEmpty());
+        primary.checkpoint();
+        crash();
+        assertEquals(33, store.size(), "what was visible stays visible");
+        assertTrue(primary.inDoubt().isEmpty());
+    }
+
+    @Test
+    void anOperatorReleasesWhatWaitsAndWhatIsInDoubtByHand() throws Exception {
+        PendingCommit before = store.commit(commits(), 1000, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(before.lsn());
+        crash();
+        CommitPosition position = CommitPosition.parse("1/1/" + Lsn.text(before.lsn()));
+        assertEquals(CommitStatus.IN_DOUBT, commits().status(position));
+        PendingCommit after = store.commit(commits(), 1001, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(after.lsn());
+        assertEquals(1, primary.releaseByHand(before.lsn(), "ann"));
         assertTrue(store.contains(1000));
+        assertTrue(primary.inDoubt().isEmpty());
+        assertEquals(CommitStatus.COMMITTED, commits().status(position));
+        assertFalse(after.isReleased());
+        assertEquals(1, primary.releaseByHand(after.lsn(), "ann"));
+        assertEquals(new CommitOutcome.LocalOnly("an operator has released it by hand"), after.outcome());
+    }
+
+    @Test
+    void aReceiptSaysWhereACommitStandsAndHowLongEachStageTook() throws Exception {
+        PendingCommit commit = store.commit(commits(), 1, CommitLevel.LOCAL);
+        await(commit::isReleased);
+        CommitReceipt receipt = commits().receipt(commit);
+        assertEquals("1/1/" + Lsn.text(commit.lsn()), receipt.position().toString());
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.LOCAL), receipt.outcome());
+        assertTrue(receipt.flushedMicros() >= 0, receipt::toString);
+        assertTrue(receipt.releasedMicros() >= receipt.flushedMicros(), receipt::toString);
+        PendingCommit waiting = store.commit(commits(), 2, CommitLevel.ON);
+        assertEquals(-1, commits().receipt(waiting).releasedMicros());
+        assertEquals(CommitStatus.COMMITTED, commits().status(receipt.position()));
+        crash();
+        assertEquals(CommitStatus.COMMITTED, commits().status(receipt.position()), "it can be asked later");
+    }
+
+    @Test
+    void theOwnerOfWhatIsInDoubtMayComeLateOrBeReplaced() throws Exception {
+        commit(0, 10);
+        primary.checkpoint();
+        PendingCommit waiting = store.commit(commits(), 1000, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(waiting.lsn());
+        ResourceManagers nobody = new ResourceManagers();
+        TestStore late = new TestStore(disk);
+        CountDownLatch running = new CountDownLatch(1);
+        try (Primary recovering = new Primary(
+                CONFIG, disk, Clock.SYSTEM, new ThreadWorkers(), (message, cause) -> {}, nobody, running::countDown)) {
+            recovering.start();
+            await(() -> recovering.reason().contains("resource manager 200"));
+            nobody.add(late);
+            assertTrue(running.await(1, TimeUnit.MINUTES));
+            assertEquals(10, late.size());
+            nobody.remove(late);
+            TestStore updated = new TestStore(disk);
+            nobody.add(updated);
+            recovering.configure(asking(false));
+            await(() -> updated.size() == 11);
+        }
     }
 
     @Test

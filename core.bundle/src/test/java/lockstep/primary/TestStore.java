@@ -108,6 +108,14 @@ public final class TestStore implements ResourceManager, Visibility {
     }
 
     @Override
+    public synchronized void commitEarly(int xid, long commitLsn) {
+        List<Long> numbers = redone.remove(xid);
+        if (numbers != null) {
+            numbers.forEach(number -> visible.put(number, commitLsn));
+        }
+    }
+
+    @Override
     public synchronized void settle(PendingCommit commit) {
         visible.put(((NumberCommit) commit).number, commit.lsn());
         appliedLsn = commit.lsn();

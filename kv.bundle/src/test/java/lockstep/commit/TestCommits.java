@@ -58,6 +58,17 @@ public final class TestCommits implements Commits {
         waiting.add(commit);
     }
 
+    @Override
+    public CommitReceipt receipt(PendingCommit commit) {
+        return new CommitReceipt(
+                new CommitPosition(1, 1, commit.lsn()), commit.level(), commit.outcome(), List.of(), -1, -1);
+    }
+
+    @Override
+    public CommitStatus status(CommitPosition position) {
+        throw new UnsupportedOperationException("this log is not asked");
+    }
+
     /** Returns the end of the log. */
     public synchronized long endLsn() {
         return endLsn;
@@ -85,7 +96,10 @@ public final class TestCommits implements Commits {
             } while (!waiting.isEmpty() && early.contains(waiting.get(0)));
         }
         commits[commits.length - 1].visibility().publish();
-        released.forEach(PendingCommit::release);
+        released.forEach(commit -> {
+            commit.released = new CommitOutcome.Replicated(commit.level());
+            commit.release(0);
+        });
     }
 
     /** Releases all that waits, in order. */
@@ -98,7 +112,10 @@ public final class TestCommits implements Commits {
         if (!all.isEmpty()) {
             all.get(0).visibility().publish();
         }
-        all.stream().filter(commit -> !early.remove(commit)).forEach(PendingCommit::release);
+        all.stream().filter(commit -> !early.remove(commit)).forEach(commit -> {
+            commit.released = new CommitOutcome.Replicated(commit.level());
+            commit.release(0);
+        });
     }
 
     /** Redoes transactions as the log does after a position. */

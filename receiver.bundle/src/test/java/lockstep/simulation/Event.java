@@ -6,6 +6,12 @@ enum Event {
     COMMIT_RELEASED,
     /** A commit was released before one that stands earlier in the log. */
     EARLY_RELEASE,
+    /** A primary that came back had commits in doubt. */
+    IN_DOUBT,
+    /** A commit that no client had heard of became visible after a crash. */
+    RECOVERED_UNANSWERED,
+    /** A loss of power put in doubt again what had been released. */
+    DOUBTED_AGAIN,
     /** The primary took a checkpoint. */
     CHECKPOINT,
     /** The standby took a restartpoint. */

@@ -2,9 +2,12 @@ package lockstep.simulation;
 
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.LongPredicate;
 import java.util.function.Supplier;
 import lockstep.commit.CommitLevel;
 import lockstep.transport.api.Lsn;
@@ -27,6 +30,10 @@ final class Ledger implements NumberStore.Witness {
     private final Tally tally;
     private final Map<Long, String> paths = new HashMap<>();
     private final TreeMap<Long, Promise> promises = new TreeMap<>();
+    private final Map<Long, NumberStore.NumberCommit> asked = new HashMap<>();
+    private final Set<Long> doubted = new HashSet<>();
+    private boolean marksMayBeOld;
+    private boolean standbyWasLost;
     private final TreeMap<Long, Long> redoneOnStandby = new TreeMap<>();
     private SimDisk primary;
     private SimDisk standby;
@@ -47,6 +54,7 @@ final class Ledger implements NumberStore.Witness {
     /** The standby's data directory has been emptied: until it has been built again there is one copy. */
     void standbyLost() {
         standbyCounts = false;
+        standbyWasLost = true;
         redoneOnStandby.clear();
     }
 
@@ -58,6 +66,39 @@ final class Ledger implements NumberStore.Witness {
     /** Returns up to where the standby must have the log. */
     long remotePromisedLsn() {
         return standbyCounts ? remotePromisedLsn : 0;
+    }
+
+    /** A client commits. */
+    void asked(NumberStore.NumberCommit commit) {
+        asked.put(commit.number(), commit);
+    }
+
+    /** The primary's machine has lost its power: it may have forgotten what it had released last. */
+    void primaryLostPower() {
+        marksMayBeOld = true;
+    }
+
+    /** A number becomes visible on the primary by redo, after a crash: it must have been as safe as its level says by then. */
+    @Override
+    public void redone(long number, long lsn) {
+        doubted.remove(number);
+        if (promises.containsKey(number)) {
+            return;
+        }
+        NumberStore.NumberCommit commit = asked.get(number);
+        tally.count(Event.RECOVERED_UNANSWERED);
+        if (commit.level().compareTo(CommitLevel.ON) >= 0 && !standbyWasLost) {
+            long from = Math.max(layout.segmentStart(layout.segmentOf(lsn - 1)), lsn - commit.bytes());
+            byte[] there = bytes(standby, from, lsn, true);
+            check(
+                    there == null || Arrays.equals(bytes(primary, from, lsn, true), there),
+                    () -> describe(commit) + " is shown after a crash before it is on the standby's disk");
+            if (there != null) {
+                remotePromisedLsn = Math.max(remotePromisedLsn, lsn);
+                standbyCounts = true;
+            }
+        }
+        promises.put(number, new Promise(lsn, commit.level()));
     }
 
     /** A commit is about to become visible on the primary, and acknowledged: it must be as safe as its level says. */
@@ -101,10 +142,30 @@ final class Ledger implements NumberStore.Witness {
                         + ", which is not the same on the primary's disk");
     }
 
+    /**
+     * The primary has recovered: what was visible is visible. Only a loss of power may have put in doubt again what asks for a
+     * standby.
+     *
+     * @param doubtful says of an LSN whether it is in what the primary calls in doubt
+     */
+    void primaryRecovered(NavigableMap<Long, Long> numbers, LongPredicate doubtful) {
+        promises.forEach((number, promise) -> {
+            if (marksMayBeOld
+                    && promise.level.compareTo(CommitLevel.LOCAL) > 0
+                    && !numbers.containsKey(number)
+                    && doubtful.test(promise.lsn)) {
+                tally.count(Event.DOUBTED_AGAIN);
+                doubted.add(number);
+            }
+        });
+        marksMayBeOld = false;
+        recovered("the primary", numbers, false);
+    }
+
     /** A server has recovered: all that was promised must be there. */
     void recovered(String server, NavigableMap<Long, Long> numbers, boolean remote) {
         promises.forEach((number, promise) -> {
-            if (!remote || promise.level.compareTo(CommitLevel.ON) >= 0) {
+            if (!doubted.contains(number) && (!remote || promise.level.compareTo(CommitLevel.ON) >= 0)) {
                 Long lsn = numbers.get(number);
                 check(
                         lsn != null && lsn == promise.lsn,
@@ -114,6 +175,11 @@ final class Ledger implements NumberStore.Witness {
                                 + (lsn == null ? "no place" : Lsn.text(lsn)));
             }
         });
+    }
+
+    /** Everything is at rest: nothing may be in doubt any more. */
+    void atRest() {
+        check(doubted.isEmpty(), () -> "acknowledged before a loss of power and not visible yet: " + doubted);
     }
 
     /** Compares what both have on the disk. */

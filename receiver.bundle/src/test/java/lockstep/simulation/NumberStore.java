@@ -107,6 +107,7 @@ final class NumberStore implements ResourceManager, Visibility {
     @Override
     public long open() throws IOException {
         visible.clear();
+        early.clear();
         redone.clear();
         appliedLsn = 0;
         if (disk.exists(PATH)) {
@@ -130,11 +131,24 @@ final class NumberStore implements ResourceManager, Visibility {
         List<Long> numbers = redone.remove(xid);
         if (numbers != null) {
             for (long number : numbers) {
-                witness.redone(number, commitLsn);
+                if (early.remove(number) == null) {
+                    witness.redone(number, commitLsn);
+                }
                 visible.put(number, commitLsn);
             }
         }
         appliedLsn = commitLsn;
+    }
+
+    @Override
+    public void commitEarly(int xid, long commitLsn) {
+        List<Long> numbers = redone.remove(xid);
+        if (numbers != null) {
+            for (long number : numbers) {
+                witness.redone(number, commitLsn);
+                early.put(number, commitLsn);
+            }
+        }
     }
 
     @Override

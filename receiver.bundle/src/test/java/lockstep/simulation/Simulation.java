@@ -40,6 +40,8 @@ import lockstep.wal.WalLayout;
  *       {@code remote_apply} the standby has redone it.
  *   <li>After every recovery each acknowledged commit is there, at its position. On the standby, the log reaches past every
  *       commit acknowledged at {@code on}, whenever it is opened.
+ *   <li>The same holds for what becomes visible on the primary after a crash. What was visible there stays so; only a loss of power
+ *       may put it in doubt again, until the standby returns.
  *   <li>What becomes visible on the standby is on the primary's disk.
  *   <li>While a session streams, both logs are equal as far as both have them on the disk.
  *   <li>When all faults end, everything comes to rest by itself: both stores and both logs are equal. Then either machine is
@@ -169,7 +171,7 @@ final class Simulation {
     private void commit(CommitLevel level, int bytes) {
         primary.command("commit", () -> {
             if (primary.server.commits().isPresent()) {
-                primary.store.commit(primary.server.commits().get(), nextNumber++, bytes, level);
+                ledger.asked(primary.store.commit(primary.server.commits().get(), nextNumber++, bytes, level));
             }
         });
     }
@@ -221,6 +223,7 @@ final class Simulation {
                         && standby.server.report().redo().appliedLsn()
                                 == primary.wal().flushedLsn());
         look();
+        ledger.atRest();
         ledger.compare(layout.segmentStart(1), primary.wal().flushedLsn());
         check(
                 primary.store.numbers().equals(standby.store.numbers()),
@@ -256,6 +259,13 @@ final class Simulation {
         check(
                 alone.wal() != null,
                 () -> name + " cannot be opened alone: " + alone.server.state() + ' ' + alone.server.reason());
+        // Nobody is left to say that it has what is in doubt, so an operator decides.
+        alone.command(
+                "release",
+                () -> alone.server
+                        .queue()
+                        .orElseThrow()
+                        .releaseByHand(alone.wal().flushedLsn()));
         ledger.recovered(name + ", alone,", alone.store.numbers(), remote);
         alone.crash(false);
     }
@@ -329,9 +339,13 @@ final class Simulation {
             disk.off();
             if (power) {
                 disk.losePower();
+                lostPower();
             }
             network.gone(machine, power && chance(30));
         }
+
+        /** Its machine went. */
+        void lostPower() {}
 
         void crashAtOperation(int operations) {
             boolean power = chance(70);
@@ -414,6 +428,11 @@ final class Simulation {
         }
 
         @Override
+        void lostPower() {
+            ledger.primaryLostPower();
+        }
+
+        @Override
         void close() throws IOException {
             if (server != null) {
                 server.close();
@@ -434,7 +453,12 @@ final class Simulation {
                 crash(false);
             } else if (wal() != null && !looked) {
                 looked = true;
-                ledger.recovered("the primary", store.numbers(), false);
+                server.inDoubt().ifPresent(range -> tally.count(Event.IN_DOUBT));
+                ledger.primaryRecovered(
+                        store.numbers(),
+                        lsn -> server.inDoubt()
+                                .filter(range -> lsn > range.fromLsn() && lsn <= range.toLsn())
+                                .isPresent());
                 command(
                         "listen",
                         () -> network.transport(machine)

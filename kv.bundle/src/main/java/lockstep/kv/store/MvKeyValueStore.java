@@ -168,10 +168,25 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
     }
 
     @Override
-    public void commit(int xid, long commitLsn) {
+    public void commitEarly(int xid, long commitLsn) {
         PrefixStore target = opened();
+        List<Change> changes = takeRedone(xid);
+        if (commitLsn > target.view().appliedLsn()) {
+            target.applyEarly(changes, commitLsn);
+            target.publish();
+        }
+    }
+
+    private List<Change> takeRedone(int xid) {
         List<Change> changes = xid == redoneXid ? redone : List.of();
         redone = List.of();
+        return changes;
+    }
+
+    @Override
+    public void commit(int xid, long commitLsn) {
+        PrefixStore target = opened();
+        List<Change> changes = takeRedone(xid);
         if (commitLsn > target.view().appliedLsn()) {
             target.apply(changes, commitLsn);
             target.publish();

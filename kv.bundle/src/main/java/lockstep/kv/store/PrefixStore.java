@@ -221,13 +221,21 @@ final class PrefixStore implements Visibility, AutoCloseable {
 
     @Override
     public void releaseEarly(PendingCommit commit) {
-        long commitLsn = commit.lsn();
         applying.lock();
         try {
-            if (closed) {
-                return;
+            if (!closed) {
+                applyEarly(((ChangeCommit) commit).changes(), commit.lsn());
             }
-            for (Change change : ((ChangeCommit) commit).changes()) {
+        } finally {
+            applying.unlock();
+        }
+    }
+
+    /** Applies the changes of a commit that comes later in the log; shown with the next {@link #publish}. */
+    void applyEarly(List<Change> changes, long commitLsn) {
+        applying.lock();
+        try {
+            for (Change change : changes) {
                 EarlyChange known = early.get(change.key);
                 if (known == null || known.lsn <= commitLsn) {
                     early.put(change.key, new EarlyChange(change.value, commitLsn));

@@ -29,6 +29,7 @@ import lockstep.kv.Scan;
 import lockstep.kv.Snapshot;
 import lockstep.kv.Transaction;
 import lockstep.wal.Records;
+import lockstep.wal.WalRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -99,6 +100,30 @@ class VisibilityTest {
         }
         stop.set(true);
         assertTrue(reader.get(1, TimeUnit.MINUTES) <= 5_000);
+    }
+
+    @Test
+    void aRecoveredCommitReleasedEarlyIsVisibleAndComesAgainWhenItIsItsTurn() throws IOException {
+        commits.release(store.put("a", "0"));
+        store.put("a", "1");
+        store.begin().put("a", "2").put("b", "2").commit(CommitLevel.LOCAL);
+        commits.releaseAll();
+        MvKeyValueStore recovering = Stores.primary(standbyDirectory, null);
+        List<TestCommits.Logged> log = commits.log();
+        TestCommits.redo(log.subList(0, 1), 0, recovering);
+        Digest before = recovering.digest();
+        for (WalRecord record : log.get(2).records()) {
+            recovering.redo(record);
+        }
+        recovering.commitEarly(log.get(2).xid(), log.get(2).commitLsn());
+        assertEquals(Optional.of("2"), recovering.get("a"));
+        assertEquals(before, recovering.digest(), "the prefix of the log has not moved");
+        TestCommits.redo(log.subList(1, 2), 0, recovering);
+        assertEquals(Optional.of("2"), recovering.get("a"), "the earlier commit does not hide the later one");
+        TestCommits.redo(log.subList(2, 3), 0, recovering);
+        assertEquals(store.digest(), recovering.digest());
+        assertEquals(Optional.of("2"), recovering.get("b"));
+        recovering.close();
     }
 
     @Test

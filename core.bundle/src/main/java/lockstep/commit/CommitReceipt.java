@@ -1,0 +1,21 @@
+package lockstep.commit;
+
+import java.util.List;
+
+/**
+ * What is known of a commit, as a client may want to keep it.
+ *
+ * @param position where it stands, to ask about it later
+ * @param asked the level it asked for
+ * @param outcome what it got, so far
+ * @param standbys the names of the streaming standbys that had it, at the level asked for, when the receipt was made
+ * @param flushedMicros how long after it was inserted it was on the disk here; -1 if it is not, or was too long ago to tell
+ * @param releasedMicros how long after it was inserted it was released; -1 if it is not
+ */
+public record CommitReceipt(
+        CommitPosition position,
+        CommitLevel asked,
+        CommitOutcome outcome,
+        List<String> standbys,
+        long flushedMicros,
+        long releasedMicros) {}
