@@ -21,6 +21,8 @@ import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.redo.Redo;
 import lockstep.redo.RedoListener;
+import lockstep.retention.ReplicationSlots;
+import lockstep.retention.Retention;
 import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
@@ -84,6 +86,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     private final ControlStore control;
     private final WalIdentity identity;
     private final SegmentFiles files;
+    private final ReplicationSlots slots;
     private final Redo redo;
     private final Runnable wakeStartup = this::wakeStartup;
 
@@ -101,6 +104,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
             CommitQueue queue,
             LogCommits commits,
             WalSenders senders,
+            Retention retention,
             Checkpointer checkpointer,
             Worker checkpoints) {}
 
@@ -131,7 +135,12 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
         files = new SegmentFiles(disk, identity);
+        slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
         redo = new Redo(identity, this::source, managers, this, file.redoLsn());
+    }
+
+    private Retention.Config retentionConfig() {
+        return config.checkpoints().retention();
     }
 
     private WalConfig walConfig() {
@@ -228,8 +237,10 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
         StandbyPolicy policy = new StandbyPolicy(wal::flushedLsn, senders::progress, config.synchronous());
         CommitQueue queue = new CommitQueue(policy, clock, panic);
         LogCommits commits = new LogCommits(wal, queue, clock, nextXid(), config.commitLevel());
-        Checkpointer checkpointer = new Checkpointer(
-                wal, commits, managers, control, () -> config.checkpoints(), senders::oldestNeededLsn, clock, panic);
+        Retention retention = new Retention(
+                wal, slots, senders, () -> control.get().redoLsn(), () -> Long.MAX_VALUE, this::retentionConfig, clock);
+        Checkpointer checkpointer =
+                new Checkpointer(wal, commits, managers, control, () -> config.checkpoints(), retention, clock, panic);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
@@ -243,7 +254,14 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
             checkpointer.checkpoint();
         }
         running = new Running(
-                wal, policy, queue, commits, senders, checkpointer, workers.start("checkpointer", checkpointer));
+                wal,
+                policy,
+                queue,
+                commits,
+                senders,
+                retention,
+                checkpointer,
+                workers.start("checkpointer", checkpointer));
         become(State.RUNNING);
     }
 
@@ -283,6 +301,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     /** Changes what can be changed while the server works; the sizes and the sync method stay until the next start. */
     public void configure(PrimaryConfig newConfig) {
         config = newConfig;
+        slots.configure(retentionConfig().maxSlots());
         Running now = running;
         if (now != null) {
             now.policy().setSynchronous(newConfig.synchronous());
@@ -335,6 +354,16 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     @Override
     public ControlFile control() {
         return control.get();
+    }
+
+    @Override
+    public ReplicationSlots slots() {
+        return slots;
+    }
+
+    /** Returns who decides which WAL is kept, once the server accepts commits. */
+    public Optional<Retention> retention() {
+        return Optional.ofNullable(running).map(Running::retention);
     }
 
     @Override
@@ -396,6 +425,7 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
                 now.checkpoints().close();
                 now.checkpointer().shutdownCheckpoint();
                 now.senders().close();
+                slots.save();
                 now.wal().close();
             }
         } finally {
