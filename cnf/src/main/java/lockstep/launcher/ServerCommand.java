@@ -27,6 +27,11 @@ abstract class ServerCommand implements Command {
     /** Returns the options with a value that this command takes besides. */
     abstract Set<String> moreOptions();
 
+    /** Returns the options without a value that this command takes besides. */
+    Set<String> moreFlags() {
+        return Set.of();
+    }
+
     /** Finds what is wrong with the arguments, before anything is made. */
     abstract void check(DataDir directory, Arguments arguments);
 
@@ -38,7 +43,9 @@ abstract class ServerCommand implements Command {
         Set<String> valued = new TreeSet<>(moreOptions());
         valued.add(LISTEN);
         valued.add(SET);
-        Arguments arguments = new Arguments(words, Set.of(DAEMON), valued);
+        Set<String> flags = new TreeSet<>(moreFlags());
+        flags.add(DAEMON);
+        Arguments arguments = new Arguments(words, flags, valued);
         DataDir directory = new DataDir(Path.of(arguments.only("DIR")));
         List<String> settings = arguments.values(SET);
         settings.forEach(ServerCommand::checkSetting);

@@ -9,6 +9,8 @@ import java.util.Set;
 final class StandbyCommand extends ServerCommand {
     private static final String FROM = "--from";
     private static final String NAME = "--name";
+    private static final String SLOT = "--slot";
+    private static final String CREATE_SLOT = "--create-slot";
     private static final String HEADER = """
             # This server is a standby. Parameters, one a line, as in lockstep.conf: name = value
 
@@ -21,7 +23,7 @@ final class StandbyCommand extends ServerCommand {
 
     @Override
     public String synopsis() {
-        return "DIR --from URI [--name NAME] [--listen URI]... [--set NAME=VALUE]... [--daemon]";
+        return "DIR --from URI [--name NAME] [--slot NAME [--create-slot]] [--listen URI]... [--set NAME=VALUE]... [--daemon]";
     }
 
     @Override
@@ -36,17 +38,28 @@ final class StandbyCommand extends ServerCommand {
                                in DIR/recovery.conf
             --name NAME        what the primary calls this standby; the name of DIR if it
                                is not given the first time
+            --slot NAME        the replication slot with which the primary keeps WAL while
+                               this standby is away; "slot create NAME" there makes it
+            --create-slot      has the first base backup make that slot
             """ + OPTIONS;
     }
 
     @Override
     Set<String> moreOptions() {
-        return Set.of(FROM, NAME);
+        return Set.of(FROM, NAME, SLOT);
+    }
+
+    @Override
+    Set<String> moreFlags() {
+        return Set.of(CREATE_SLOT);
     }
 
     @Override
     void check(DataDir directory, Arguments arguments) {
         arguments.value(FROM).ifPresent(uri -> checkUri(FROM, uri));
+        if (arguments.has(CREATE_SLOT) && arguments.value(SLOT).isEmpty()) {
+            throw new UsageException(CREATE_SLOT + " needs " + SLOT + " NAME");
+        }
         if (arguments.value(FROM).isEmpty() && !Files.exists(directory.path())) {
             throw new UsageException("--from URI is missing: where does the primary listen?");
         }
@@ -77,6 +90,10 @@ final class StandbyCommand extends ServerCommand {
         }
         from.ifPresent(uri -> recovery.set("primary_conninfo", uri));
         name.ifPresent(word -> recovery.set("application_name", word));
+        arguments.value(SLOT).ifPresent(word -> recovery.set("primary_slot_name", word));
+        if (arguments.has(CREATE_SLOT)) {
+            recovery.set("primary_slot_create", "on");
+        }
         recovery.save();
         // Only now: a directory with lockstep.conf alone is a primary's.
         directory.initialize();

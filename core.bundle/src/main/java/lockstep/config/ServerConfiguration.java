@@ -55,8 +55,21 @@ public @interface ServerConfiguration {
     String walSyncMethod() default "default";
 
     /** A size. */
-    @AttributeDefinition(description = "How much WAL a primary keeps for standbys that are away.", min = "0")
+    @AttributeDefinition(
+            description = "How much WAL is kept for standbys that are away, beside what checkpoints need.",
+            min = "0")
     String walKeepSize() default "1GB";
+
+    /** A size; -1 is any amount. */
+    @AttributeDefinition(
+            description = "How much WAL a replication slot, or a connected standby without one, may hold before it is"
+                    + " given up and its standby has to be rebuilt; -1 for any amount, until the disk is full.",
+            min = "-1")
+    String maxSlotWalKeepSize() default "10GB";
+
+    /** How many. */
+    @AttributeDefinition(description = "How many replication slots there may be.", min = "0", max = "262143")
+    int maxReplicationSlots() default 10;
 
     /** A size. */
     @AttributeDefinition(

@@ -21,6 +21,17 @@ public @interface StandbyConfiguration {
                     + " tcp://127.0.0.1:5440.")
     String primaryConninfo() default "";
 
+    /** A name; empty is none. */
+    @AttributeDefinition(
+            description = "The replication slot with which the primary keeps WAL for this standby while it is away;"
+                    + " without one it keeps wal_keep_size.")
+    String primarySlotName() default "";
+
+    /** Whether to make the slot. */
+    @AttributeDefinition(
+            description = "Whether a base backup makes the slot primary_slot_name on the primary if it is not there.")
+    boolean primarySlotCreate() default false;
+
     /** A name. */
     @AttributeDefinition(description = "What the primary calls this standby.")
     String applicationName() default "walreceiver";

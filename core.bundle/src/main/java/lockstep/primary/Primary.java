@@ -25,6 +25,8 @@ import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.recovery.LogCourse;
 import lockstep.redo.Redo;
+import lockstep.retention.ReplicationSlots;
+import lockstep.retention.Retention;
 import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
@@ -93,6 +95,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     private final SegmentFiles files;
     private final ReleaseMarks marks;
     private final InDoubt inDoubt = new InDoubt();
+    private final ReplicationSlots slots;
     private final Redo redo;
     private final Runnable wakeStartup = this::wakeStartup;
 
@@ -110,6 +113,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             CommitQueue queue,
             LogCommits commits,
             WalSenders senders,
+            Retention retention,
             Checkpointer checkpointer,
             Worker checkpoints) {}
 
@@ -140,11 +144,16 @@ public final class Primary implements SendingServer, AutoCloseable {
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
         files = new SegmentFiles(disk, identity);
+        slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
         marks = new ReleaseMarks(disk, file.systemId(), file.epochs()::endIfThere);
         redo = new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
         if (file.state() == ControlFile.State.IN_PRODUCTION) {
             redo.holdBackAfter(Math.max(file.redoLsn(), marks.settledLsn()));
         }
+    }
+
+    private Retention.Config retentionConfig() {
+        return config.checkpoints().retention();
     }
 
     private WalConfig walConfig() {
@@ -242,8 +251,10 @@ public final class Primary implements SendingServer, AutoCloseable {
         CommitQueue queue = new CommitQueue(policy, clock, panic, marks);
         LogCommits commits =
                 new LogCommits(wal, queue, clock, log(), senders::progress, nextXid(), config.commitLevel());
-        Checkpointer checkpointer = new Checkpointer(
-                wal, commits, managers, control, () -> config.checkpoints(), senders::oldestNeededLsn, clock, panic);
+        Retention retention = new Retention(
+                wal, slots, senders, () -> control.get().redoLsn(), () -> Long.MAX_VALUE, this::retentionConfig, clock);
+        Checkpointer checkpointer =
+                new Checkpointer(wal, commits, managers, control, () -> config.checkpoints(), retention, clock, panic);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
@@ -262,10 +273,18 @@ public final class Primary implements SendingServer, AutoCloseable {
             noteEpoch(wal);
             checkpointer.checkpoint();
         }
-        running = new Running(wal, policy, queue, commits, senders, checkpointer, workers.start("checkpointer", () -> {
-            marks.sync();
-            return checkpointer.run();
-        }));
+        running = new Running(
+                wal,
+                policy,
+                queue,
+                commits,
+                senders,
+                retention,
+                checkpointer,
+                workers.start("checkpointer", () -> {
+                    marks.sync();
+                    return checkpointer.run();
+                }));
         become(State.RUNNING);
     }
 
@@ -323,6 +342,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     /** Changes what can be changed while the server works; the sizes and the sync method stay until the next start. */
     public void configure(PrimaryConfig newConfig) {
         config = newConfig;
+        slots.configure(retentionConfig().maxSlots());
         Running now = running;
         if (now != null) {
             now.policy().setSynchronous(newConfig.synchronous());
@@ -413,6 +433,16 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     @Override
+    public ReplicationSlots slots() {
+        return slots;
+    }
+
+    /** Returns who decides which WAL is kept, once the server accepts commits. */
+    public Optional<Retention> retention() {
+        return Optional.ofNullable(running).map(Running::retention);
+    }
+
+    @Override
     public boolean isStandby() {
         return false;
     }
@@ -471,6 +501,7 @@ public final class Primary implements SendingServer, AutoCloseable {
                 now.checkpoints().close();
                 now.checkpointer().shutdownCheckpoint();
                 now.senders().close();
+                slots.save();
                 now.wal().close();
             }
         } finally {

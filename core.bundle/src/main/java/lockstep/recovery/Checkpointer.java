@@ -4,13 +4,13 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import lockstep.commit.LogCommits;
 import lockstep.io.Clock;
 import lockstep.io.DiskFullException;
 import lockstep.io.Panic;
 import lockstep.io.Step;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.transport.api.Lsn;
@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
  *   <li>have all resource managers bring their state to disk;
  *   <li>write a checkpoint record that names the position, and flush it;
  *   <li>name both in the control file, in one step;
- *   <li>recycle the WAL that neither this checkpoint, nor the one before, nor a standby needs.
+ *   <li>recycle the WAL that nobody needs: see {@link Retention}.
  * </ol>
  * A crash between any two leaves the previous checkpoint in force, whose WAL is still there.
  */
@@ -50,16 +50,16 @@ public final class Checkpointer implements Step {
      *
      * @param timeoutMs at the latest after this long ({@code checkpoint_timeout})
      * @param maxWalBytes at the latest after half so much WAL ({@code max_wal_size})
-     * @param keepBytes WAL kept for standbys that are away ({@code wal_keep_size})
+     * @param retention how much WAL is kept
      */
-    public record Config(long timeoutMs, long maxWalBytes, long keepBytes) {}
+    public record Config(long timeoutMs, long maxWalBytes, Retention.Config retention) {}
 
     private final Wal wal;
     private final LogCommits commits;
     private final ResourceManagers managers;
     private final ControlStore control;
     private final Supplier<Config> config;
-    private final LongSupplier neededLsn;
+    private final Retention retention;
     private final Clock clock;
     private final Panic panic;
 
@@ -69,7 +69,7 @@ public final class Checkpointer implements Step {
     /**
      * Begins to count the time.
      *
-     * @param neededLsn the first position that a connected standby needs
+     * @param retention removes what nobody needs, after each checkpoint
      */
     public Checkpointer(
             Wal wal,
@@ -77,7 +77,7 @@ public final class Checkpointer implements Step {
             ResourceManagers managers,
             ControlStore control,
             Supplier<Config> config,
-            LongSupplier neededLsn,
+            Retention retention,
             Clock clock,
             Panic panic) {
         this.wal = wal;
@@ -85,7 +85,7 @@ public final class Checkpointer implements Step {
         this.managers = managers;
         this.control = control;
         this.config = config;
-        this.neededLsn = neededLsn;
+        this.retention = retention;
         this.clock = clock;
         this.panic = panic;
         lastNanos = clock.nanos();
@@ -93,6 +93,7 @@ public final class Checkpointer implements Step {
 
     @Override
     public long run() {
+        retention.observe();
         long sinceNanos = clock.nanos() - lastNanos;
         long written = wal.flushedLsn() - control.get().redoLsn();
         boolean late = sinceNanos >= TimeUnit.MILLISECONDS.toNanos(config.get().timeoutMs());
@@ -137,10 +138,7 @@ public final class Checkpointer implements Step {
             throw e;
         }
         lastNanos = clock.nanos();
-        long keepFrom = Math.min(
-                Math.min(control.get().priorRedoLsn(), neededLsn.getAsLong()),
-                wal.flushedLsn() - config.get().keepBytes());
-        int removed = wal.files().removeBefore(keepFrom, wal.filledLsn());
+        int removed = retention.remove(control.get().priorRedoLsn());
         log.info(
                 "checkpoint at {}, redo from {}, {} ms; {} segments recycled",
                 Lsn.text(control.get().checkpointLsn()),

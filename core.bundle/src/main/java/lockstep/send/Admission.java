@@ -81,7 +81,7 @@ final class Admission {
                     RefusalCode.WAL_REMOVED,
                     standby + " needs WAL from " + Lsn.text(startLsn) + ", this server has it from "
                             + Lsn.text(oldestLsn)
-                            + ". Empty the standby's data directory, so that it takes a base backup");
+                            + ". Run \"rebuild\" on the standby, so that it takes a new base backup");
         }
         return new Admitted(
                 new ReplicationStarted(

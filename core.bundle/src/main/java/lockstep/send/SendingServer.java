@@ -2,6 +2,7 @@ package lockstep.send;
 
 import java.io.IOException;
 import lockstep.recovery.ControlFile;
+import lockstep.retention.ReplicationSlots;
 import lockstep.rmgr.BackupSink;
 
 /**
@@ -10,6 +11,9 @@ import lockstep.rmgr.BackupSink;
 public interface SendingServer {
     /** Returns the control file as it stands on the disk. */
     ControlFile control();
+
+    /** Returns the replication slots that standbys may use here. */
+    ReplicationSlots slots();
 
     /** Returns whether this server follows another. Then it sends WAL only after its own flush, never during it. */
     boolean isStandby();

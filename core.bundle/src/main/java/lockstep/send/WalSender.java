@@ -9,6 +9,9 @@ import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
 import lockstep.recovery.ControlFile;
+import lockstep.retention.ReplicationSlots;
+import lockstep.retention.ReplicationSlots.Slot;
+import lockstep.retention.SlotException;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.BaseBackupRequest;
@@ -51,7 +54,7 @@ import org.slf4j.LoggerFactory;
  * the standby) and its own worker's ({@link #step}: catch-up, timers). {@code this} guards sending and {@code sentLsn};
  * it is taken after the senders' range lock, never before it.
  */
-final class WalSender implements SessionHandler, StandbyProgress {
+final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlots.User {
     /** The most WAL in a message. */
     static final int MAX_WAL_BYTES = 1 << 20;
 
@@ -89,6 +92,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
     private volatile long askedNanos;
     private volatile String reason = "";
     private volatile boolean backupRequested;
+    private volatile Slot slot;
     private volatile Worker worker;
     private ByteBuffer chunk;
     private WalSource source;
@@ -117,6 +121,9 @@ final class WalSender implements SessionHandler, StandbyProgress {
         }
         log.info("standby {} at {}: {} -> {}: {}", label(), session.peer().address(), state, next, why);
         state = next;
+        if (next == SenderState.STOPPING) {
+            releaseSlot();
+        }
         server.standbyProgressed();
     }
 
@@ -141,7 +148,7 @@ final class WalSender implements SessionHandler, StandbyProgress {
         } else if (message instanceof StartReplication start && state == SenderState.STARTUP) {
             startReplication(start);
         } else if (message instanceof BaseBackupRequest request && state == SenderState.STARTUP) {
-            if (takeName(request.standbyName())) {
+            if (takeName(request.standbyName()) && takeSlot(request)) {
                 become(SenderState.BACKUP, "it asks for a base backup");
                 backupRequested = true;
                 worker.wake();
@@ -163,6 +170,10 @@ final class WalSender implements SessionHandler, StandbyProgress {
         replayLag.acknowledged(appliedLsn, now);
         if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
             heldLsn = flushedLsn == 0 ? heldLsn : Math.min(flushedLsn, sentLsn);
+            Slot held = slot;
+            if (held != null) {
+                held.advance(heldLsn);
+            }
         }
         server.standbyProgressed();
         if (status.replyRequested()) {
@@ -215,11 +226,81 @@ final class WalSender implements SessionHandler, StandbyProgress {
         return true;
     }
 
+    /** A slot, or the refusal that there is none. */
+    private interface SlotSource {
+        Slot get() throws SlotException, IOException;
+    }
+
+    private boolean takeSlot(String asked, SlotSource source) {
+        releaseSlot();
+        if (asked.isEmpty()) {
+            return true;
+        }
+        // Asks the one who has it, if somebody has, so that it is given up if it does not answer; the slot itself
+        // refuses.
+        senders.isSlotTaken(asked, this);
+        try {
+            slot = source.get();
+        } catch (SlotException e) {
+            refuse(new Refusal(e.code(), e.getMessage()));
+            return false;
+        } catch (IOException e) {
+            refuse(new Refusal(RefusalCode.NOT_READY, e.getMessage()));
+            return false;
+        }
+        if (state == SenderState.STOPPING) {
+            releaseSlot();
+            return false;
+        }
+        return true;
+    }
+
+    private boolean takeSlot(BaseBackupRequest asked) {
+        return takeSlot(
+                asked.slotName(), () -> server.slots().acquireForBackup(asked.slotName(), asked.createSlot(), this));
+    }
+
+    private boolean takeSlot(StartReplication asked, long startLsn) {
+        return takeSlot(asked.slotName(), () -> server.slots().acquire(asked.slotName(), startLsn, this));
+    }
+
+    private void releaseSlot() {
+        Slot held = slot;
+        slot = null;
+        if (held != null) {
+            held.release();
+        }
+    }
+
+    @Override
+    public String description() {
+        return "standby " + label() + " at " + session.peer().address();
+    }
+
+    @Override
+    public void invalidated(String text) {
+        refuse(new Refusal(RefusalCode.SLOT_INVALIDATED, text));
+    }
+
+    /** Ends the session because WAL it needs is about to be removed. */
+    void refuseRemoved(long oldestLsn) {
+        refuse(new Refusal(
+                RefusalCode.WAL_REMOVED,
+                "standby \"" + name + "\" needs WAL from " + Lsn.text(heldLsn)
+                        + ", which was removed when it was more than max_slot_wal_keep_size allows; this server has it"
+                        + " from " + Lsn.text(oldestLsn) + ". Run \"rebuild\" on the standby"));
+    }
+
     private void startReplication(StartReplication asked) {
         Admission.Answer answer = admission.judge(asked);
         if (answer instanceof Admission.Refused refused) {
-            refuse(refused.refusal());
-        } else if (answer instanceof Admission.Admitted admitted && takeName(asked.standbyName())) {
+            // Why the slot did not keep the WAL tells more than that the WAL has been removed.
+            if (refused.refusal().code() != RefusalCode.WAL_REMOVED || takeSlot(asked, Lsn.INVALID)) {
+                refuse(refused.refusal());
+            }
+        } else if (answer instanceof Admission.Admitted admitted
+                && takeName(asked.standbyName())
+                && takeSlot(asked, admitted.answer().startLsn())) {
             ReplicationStarted started = admitted.answer();
             synchronized (this) {
                 sentLsn = started.startLsn();
@@ -393,8 +474,9 @@ final class WalSender implements SessionHandler, StandbyProgress {
         if (source.read(sentLsn, chunk) == 0) {
             refuse(new Refusal(
                     RefusalCode.WAL_REMOVED,
-                    "the WAL at " + Lsn.text(sentLsn) + " is no longer there. Empty the standby's data directory, so"
-                            + " that it takes a base backup"));
+                    "the WAL at " + Lsn.text(sentLsn)
+                            + " is no longer there. Run \"rebuild\" on the standby, so that it"
+                            + " takes a new base backup"));
             return false;
         }
         synchronized (this) {
@@ -407,6 +489,10 @@ final class WalSender implements SessionHandler, StandbyProgress {
         server.checkpoint();
         ControlFile control = server.control();
         heldLsn = control.redoLsn();
+        Slot held = slot;
+        if (held != null) {
+            held.beginAnew(control.redoLsn());
+        }
         new BackupSender(session, this, workers).send(control, server);
         heardNanos = clock.nanos();
         become(SenderState.STARTUP, "the base backup is complete");
@@ -493,7 +579,13 @@ final class WalSender implements SessionHandler, StandbyProgress {
 
     /** Returns the first position this standby still needs; {@link Long#MAX_VALUE} if it needs none. */
     long neededLsn() {
-        return heldLsn;
+        return state == SenderState.STOPPING ? Long.MAX_VALUE : heldLsn;
+    }
+
+    /** Returns the slot this session uses; empty if none. */
+    String slotName() {
+        Slot held = slot;
+        return held == null ? "" : held.name();
     }
 
     boolean hasEnded() {

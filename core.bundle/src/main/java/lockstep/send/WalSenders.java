@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import lockstep.commit.StandbyProgress;
 import lockstep.io.Clock;
 import lockstep.io.Workers;
+import lockstep.retention.Retention;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
@@ -33,7 +34,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p><b>On a standby</b> no sender is ever live: {@link #filled} is not called, and {@link #flushed} with what may be sent.
  */
-public final class WalSenders implements Acceptor, WalListener, AutoCloseable {
+public final class WalSenders implements Acceptor, WalListener, Retention.Attached, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WalSenders.class);
 
     private final Wal wal;
@@ -86,6 +87,12 @@ public final class WalSenders implements Acceptor, WalListener, AutoCloseable {
             }
         }
         return sender;
+    }
+
+    /** Returns whether another session has that replication slot, and its standby is still there. */
+    boolean isSlotTaken(String slotName, WalSender by) {
+        return senders.stream()
+                .anyMatch(other -> other != by && other.slotName().equals(slotName) && other.isThere());
     }
 
     /** Returns whether another session has that standby name, and its standby is still there. */
@@ -150,9 +157,18 @@ public final class WalSenders implements Acceptor, WalListener, AutoCloseable {
         return senders;
     }
 
-    /** Returns the first position that a connected standby still needs; {@link Long#MAX_VALUE} if there is none. */
+    @Override
     public long oldestNeededLsn() {
         return senders.stream().mapToLong(WalSender::neededLsn).min().orElse(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void endBefore(long lsn) {
+        for (WalSender sender : senders) {
+            if (sender.neededLsn() < lsn) {
+                sender.refuseRemoved(lsn);
+            }
+        }
     }
 
     /**

@@ -6,6 +6,7 @@ import lockstep.config.Units;
 import lockstep.io.SyncMethod;
 import lockstep.primary.PrimaryConfig;
 import lockstep.recovery.Checkpointer;
+import lockstep.retention.Retention;
 import lockstep.send.SenderConfig;
 
 /** Turns configured values into what the parts of a server take. */
@@ -27,7 +28,7 @@ final class Settings {
                         Math.min(
                                 Units.bytes(values.maxWalSize()),
                                 Runtime.getRuntime().maxMemory() / HEAP_SHARE),
-                        Units.bytes(values.walKeepSize())),
+                        Retention.Config.of(values)),
                 new SenderConfig(values.maxWalSenders(), Units.millis(values.walSenderTimeout())));
     }
 }

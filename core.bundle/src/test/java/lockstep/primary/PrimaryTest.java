@@ -27,6 +27,7 @@ import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
 import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Lsn;
@@ -43,7 +44,7 @@ class PrimaryTest {
             SyncMethod.FDATASYNC,
             CommitLevel.LOCAL,
             true,
-            new Checkpointer.Config(300_000, 8 << 20, 0),
+            new Checkpointer.Config(300_000, 8 << 20, new Retention.Config(0, -1, 8 << 20, 10)),
             new SenderConfig(10, 60_000));
 
     @TempDir

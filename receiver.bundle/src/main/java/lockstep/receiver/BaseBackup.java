@@ -66,7 +66,7 @@ final class BaseBackup implements Conversation {
         if (!done) {
             started = null;
             statusNanos = clock.nanos();
-            opened.send(new BaseBackupRequest(config.name()));
+            opened.send(new BaseBackupRequest(config.name(), config.slotName(), config.createSlot()));
             session = opened;
         }
     }

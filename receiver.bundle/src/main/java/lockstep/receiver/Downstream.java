@@ -6,6 +6,7 @@ import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
+import lockstep.retention.ReplicationSlots;
 import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SendingServer;
@@ -42,6 +43,7 @@ final class Downstream implements SendingServer, WalListener {
     private final Wal wal;
     private final LongSupplier sendableLsn;
     private final LongSupplier primaryFlushedLsn;
+    private final ReplicationSlots slots;
     private final WalSenders senders;
 
     /**
@@ -57,6 +59,7 @@ final class Downstream implements SendingServer, WalListener {
             Wal wal,
             LongSupplier sendableLsn,
             LongSupplier primaryFlushedLsn,
+            ReplicationSlots slots,
             Workers workers,
             Clock clock) {
         this.control = control;
@@ -64,6 +67,7 @@ final class Downstream implements SendingServer, WalListener {
         this.wal = wal;
         this.sendableLsn = sendableLsn;
         this.primaryFlushedLsn = primaryFlushedLsn;
+        this.slots = slots;
         senders = new WalSenders(wal, this, config.senders(), workers, clock);
         wal.addListener(this);
     }
@@ -75,6 +79,11 @@ final class Downstream implements SendingServer, WalListener {
     @Override
     public ControlFile control() {
         return control.get();
+    }
+
+    @Override
+    public ReplicationSlots slots() {
+        return slots;
     }
 
     @Override

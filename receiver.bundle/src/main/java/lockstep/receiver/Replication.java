@@ -12,6 +12,8 @@ import lockstep.receiver.api.RestartpointStatus;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.redo.Redo;
+import lockstep.retention.ReplicationSlots;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.Wal;
@@ -41,7 +43,9 @@ final class Replication implements AutoCloseable {
     private final ControlStore control;
     private final FlushMarks marks;
     private final Wal wal;
+    private final ReplicationSlots slots;
     private final Downstream downstream;
+    private final Retention retention;
     private final Restartpoints restartpoints;
     private final Redo redo;
     private final ContinuousRedo continuousRedo;
@@ -72,10 +76,18 @@ final class Replication implements AutoCloseable {
         this.marks = marks;
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
+        slots = ReplicationSlots.open(disk, clock, config.retention().maxSlots());
         downstream = new Downstream(
-                config, control, managers, wal, this::flushedLsn, this::primaryFlushedLsn, workers, clock);
-        restartpoints =
-                new Restartpoints(control, managers, wal, this::settledLsn, downstream.senders()::oldestNeededLsn);
+                config, control, managers, wal, this::flushedLsn, this::primaryFlushedLsn, slots, workers, clock);
+        retention = new Retention(
+                wal,
+                slots,
+                downstream.senders(),
+                () -> control.get().redoLsn(),
+                () -> Long.MAX_VALUE,
+                config::retention,
+                clock);
+        restartpoints = new Restartpoints(control, managers, this::settledLsn, retention);
         redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, file.redoLsn());
         continuousRedo = new ContinuousRedo(redo, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
@@ -148,6 +160,10 @@ final class Replication implements AutoCloseable {
         return receiver;
     }
 
+    Retention retention() {
+        return retention;
+    }
+
     Restartpoints restartpoints() {
         return restartpoints;
     }
@@ -180,6 +196,7 @@ final class Replication implements AutoCloseable {
                 upstream.endpoint(),
                 upstream.peer(),
                 Standby.conninfo(config),
+                config.slotName(),
                 upstream.sessions(),
                 receiver.corruptions(),
                 receiver.acks().isDiskFull(),
@@ -203,6 +220,7 @@ final class Replication implements AutoCloseable {
         }
         prefetcher.close();
         downstream.close();
+        slots.save();
         wal.close();
         receiver.close();
         marks.close();

@@ -11,11 +11,11 @@ import lockstep.receiver.api.RestartpointStatus;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.redo.RedoListener;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.CheckpointRecord;
-import lockstep.wal.Wal;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * <ol>
  *   <li>all resource managers bring their state to disk, which holds at least all WAL before the checkpoint's redo position;
  *   <li>the control file names the checkpoint;
- *   <li>WAL is recycled that neither this restartpoint, nor the one before, nor a standby of this one needs.
+ *   <li>WAL is recycled that nobody needs: see {@link Retention}.
  * </ol>
  * A crash between any two leaves the previous restartpoint in force, whose WAL is still there. Since redo never passes what
  * is flushed here, no state is ever brought to disk before its WAL.
@@ -41,9 +41,8 @@ final class Restartpoints implements RedoListener, Step {
 
     private final ControlStore control;
     private final ResourceManagers managers;
-    private final Wal wal;
     private final LongSupplier settledLsn;
-    private final LongSupplier neededLsn;
+    private final Retention retention;
 
     private volatile Worker worker;
     private volatile Checkpoint passed;
@@ -54,15 +53,13 @@ final class Restartpoints implements RedoListener, Step {
      * Makes one that waits for redo to pass a checkpoint.
      *
      * @param settledLsn up to where WAL is on both disks, and will never be cut back
-     * @param neededLsn the first position that a standby of this one needs
+     * @param retention removes what nobody needs, after each restartpoint
      */
-    Restartpoints(
-            ControlStore control, ResourceManagers managers, Wal wal, LongSupplier settledLsn, LongSupplier neededLsn) {
+    Restartpoints(ControlStore control, ResourceManagers managers, LongSupplier settledLsn, Retention retention) {
         this.control = control;
         this.managers = managers;
-        this.wal = wal;
         this.settledLsn = settledLsn;
-        this.neededLsn = neededLsn;
+        this.retention = retention;
     }
 
     /** Tells whom to wake when there is a restartpoint to take. */
@@ -132,14 +129,13 @@ final class Restartpoints implements RedoListener, Step {
                 Math.max(present.knownFlushedLsn(), settled),
                 Math.max(present.appliableLsn(), settled)));
         ControlFile now = control.get();
-        long keepFrom = Math.min(now.priorRedoLsn(), neededLsn.getAsLong());
-        int recycled = wal.files().removeBefore(keepFrom, wal.filledLsn());
+        retention.observe();
+        int recycled = retention.remove(now.priorRedoLsn());
         log.info(
-                "restartpoint at {}, redo starts at {}; {} segments before {} recycled or removed",
+                "restartpoint at {}, redo starts at {}; {} segments recycled or removed",
                 Lsn.text(checkpoint.lsn()),
                 Lsn.text(redoLsn),
-                recycled,
-                Lsn.text(keepFrom));
+                recycled);
         count.incrementAndGet();
     }
 

@@ -25,6 +25,7 @@ import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.redo.Redo;
 import lockstep.redo.RedoListener;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.WalSenders;
@@ -269,6 +270,11 @@ final class Standby implements StandbyControl, AutoCloseable {
         return Optional.ofNullable(replication).map(Replication::downstream).map(Downstream::senders);
     }
 
+    @Override
+    public Optional<Retention> retention() {
+        return Optional.ofNullable(replication).map(Replication::retention);
+    }
+
     /** Returns the WAL, once it is open. */
     Optional<Wal> wal() {
         return Optional.ofNullable(replication).map(Replication::wal);
@@ -330,6 +336,7 @@ final class Standby implements StandbyControl, AutoCloseable {
                 upstream.endpoint(),
                 upstream.peer(),
                 conninfo(config),
+                config.slotName(),
                 upstream.sessions(),
                 0,
                 false,

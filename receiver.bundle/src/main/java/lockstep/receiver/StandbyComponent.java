@@ -15,6 +15,7 @@ import lockstep.io.Shutdown;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
 import lockstep.receiver.api.StandbyControl;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
@@ -104,7 +105,10 @@ public final class StandbyComponent {
                 Units.millis(server.walReceiverStatusInterval()),
                 Integer.highestOneBit(Math.toIntExact(Units.bytes(server.walBuffers()))),
                 syncMethod,
-                new SenderConfig(server.maxWalSenders(), Units.millis(server.walSenderTimeout())));
+                new SenderConfig(server.maxWalSenders(), Units.millis(server.walSenderTimeout())),
+                recovery.primarySlotName().strip(),
+                recovery.primarySlotCreate(),
+                Retention.Config.of(server));
     }
 
     @Activate

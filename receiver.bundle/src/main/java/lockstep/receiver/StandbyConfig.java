@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.util.List;
 import lockstep.io.SyncMethod;
+import lockstep.retention.Retention;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
 
@@ -16,6 +17,9 @@ import lockstep.transport.api.Endpoint;
  * @param walBufferBytes {@code wal_buffers}
  * @param syncMethod {@code wal_sync_method}
  * @param senders how it serves standbys of its own
+ * @param slotName {@code primary_slot_name}: the slot on the primary; empty for none
+ * @param createSlot {@code primary_slot_create}: whether a base backup makes that slot
+ * @param retention how much WAL is kept here, and for whom
  */
 record StandbyConfig(
         String name,
@@ -25,7 +29,10 @@ record StandbyConfig(
         long statusIntervalMs,
         int walBufferBytes,
         SyncMethod syncMethod,
-        SenderConfig senders) {
+        SenderConfig senders,
+        String slotName,
+        boolean createSlot,
+        Retention.Config retention) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
         if (primaries.isEmpty()) {

@@ -170,6 +170,7 @@ final class WalReceiver implements Conversation {
         ControlFile file = control.get();
         session.send(new StartReplication(
                 config.name(),
+                config.slotName(),
                 file.systemId(),
                 file.timeline(),
                 file.epochs().last().number(),

@@ -19,6 +19,7 @@ import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.StandbyReport;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.send.SenderState;
@@ -76,7 +77,10 @@ class CascadeTest {
                             10_000,
                             BUFFER_BYTES,
                             SyncMethod.FDATASYNC,
-                            new SenderConfig(10, 60_000)),
+                            new SenderConfig(10, 60_000),
+                            "",
+                            false,
+                            new Retention.Config(0, -1, 8 << 20, 10)),
                     disk,
                     Clock.SYSTEM,
                     new ThreadWorkers(),

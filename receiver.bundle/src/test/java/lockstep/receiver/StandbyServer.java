@@ -9,6 +9,7 @@ import lockstep.io.Panic;
 import lockstep.io.SyncMethod;
 import lockstep.io.Workers;
 import lockstep.receiver.api.StandbyReport;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
@@ -30,7 +31,17 @@ public final class StandbyServer implements AutoCloseable {
             ResourceManagers managers,
             Transport transport) {
         StandbyConfig config = new StandbyConfig(
-                "s1", List.of(primary), 500, 3_000, 1_000, walBufferBytes, syncMethod, new SenderConfig(10, 3_000));
+                "s1",
+                List.of(primary),
+                500,
+                3_000,
+                1_000,
+                walBufferBytes,
+                syncMethod,
+                new SenderConfig(10, 3_000),
+                "",
+                false,
+                new Retention.Config(0, -1, 8 << 20, 10));
         Transports transports = new Transports();
         transports.add(transport);
         standby = new Standby(config, disk, clock, workers, panic, managers, transports, senders -> {});

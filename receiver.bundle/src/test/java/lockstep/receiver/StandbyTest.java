@@ -25,6 +25,7 @@ import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.recovery.ControlFile;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
@@ -85,7 +86,10 @@ class StandbyTest {
                 10_000,
                 BUFFER_BYTES,
                 SyncMethod.FDATASYNC,
-                new SenderConfig(10, 60_000));
+                new SenderConfig(10, 60_000),
+                "",
+                false,
+                new Retention.Config(0, -1, 8 << 20, 10));
         standby = new Standby(
                 config,
                 disk,

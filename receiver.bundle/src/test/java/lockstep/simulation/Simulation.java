@@ -13,6 +13,7 @@ import lockstep.receiver.StandbyServer;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.recovery.Checkpointer;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Endpoint;
@@ -415,7 +416,7 @@ final class Simulation {
                             syncMethod,
                             CommitLevel.LOCAL,
                             true,
-                            new Checkpointer.Config(2_000, 1 << 20, keepBytes),
+                            new Checkpointer.Config(2_000, 1 << 20, new Retention.Config(keepBytes, -1, 1 << 20, 10)),
                             new SenderConfig(10, 3_000)),
                     disk,
                     scheduler,

@@ -18,6 +18,7 @@ package lockstep.receiver.api;
  * @param endpoint the endpoint in use, or the last one tried
  * @param peer whom the session is with; empty without a session
  * @param conninfo all endpoints, in order
+ * @param slotName the replication slot it uses; empty for none
  * @param sessions how many sessions have streamed
  * @param corruptions how often WAL came that was not valid, and was asked for again
  * @param diskFull whether it waits for room on the disk
@@ -38,6 +39,7 @@ public record ReceiverStatus(
         String endpoint,
         String peer,
         String conninfo,
+        String slotName,
         long sessions,
         long corruptions,
         boolean diskFull,

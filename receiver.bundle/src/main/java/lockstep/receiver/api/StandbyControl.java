@@ -1,5 +1,7 @@
 package lockstep.receiver.api;
 
+import java.util.Optional;
+import lockstep.retention.Retention;
 import org.osgi.annotation.versioning.ProviderType;
 
 /** A running standby. An OSGi service, there while the server is one. May be used from any thread. */
@@ -23,4 +25,7 @@ public interface StandbyControl {
      * @return whether there is one that is newer than the last restartpoint
      */
     boolean requestRestartpoint();
+
+    /** Returns who decides which WAL is kept for standbys of this one, once there is WAL. */
+    Optional<Retention> retention();
 }

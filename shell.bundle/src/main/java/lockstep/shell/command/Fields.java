@@ -23,6 +23,7 @@ import lockstep.transport.api.Lsn;
  *   bytes       escaped text               a string; if it is not UTF-8, {@code NAME_hex} in hexadecimal
  *   lsn         16/B374D848                the same as a string; 0, which is unknown, is null
  *   count       1234                       a number
+ *   none                                   null
  *   decimal     12.3 unit                  a number
  *   size        16 MB                      a number of bytes
  *   micros      1.234 ms                   a number of microseconds; null below 0, which is unknown
@@ -74,6 +75,11 @@ final class Fields {
 
     Fields count(String name, long value) {
         return add(name, Long.toString(value), Long.toString(value), true);
+    }
+
+    /** Takes a number that is not known, or does not exist. */
+    Fields none(String name) {
+        return add(name, Json.NULL, "", true);
     }
 
     Fields decimal(String name, double value, String unit) {

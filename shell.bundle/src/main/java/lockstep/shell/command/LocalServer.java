@@ -4,6 +4,7 @@ import java.util.Optional;
 import lockstep.kv.KeyValueStore;
 import lockstep.primary.Primary;
 import lockstep.receiver.api.StandbyControl;
+import lockstep.retention.Retention;
 import lockstep.send.Listeners;
 import lockstep.send.WalSenders;
 import org.osgi.service.component.annotations.Component;
@@ -63,6 +64,22 @@ public final class LocalServer {
 
     Optional<Listeners> findListeners() {
         return Optional.ofNullable(listeners);
+    }
+
+    /** Returns who decides which WAL is kept, whatever this server is. */
+    Retention retention() {
+        Primary onPrimary = primary;
+        StandbyControl onStandby = standby;
+        if (onPrimary != null) {
+            return onPrimary.retention().orElseThrow(() -> notRunning(onPrimary));
+        }
+        if (onStandby == null) {
+            throw new IllegalStateException("this server is still starting: it keeps no WAL yet");
+        }
+        return onStandby
+                .retention()
+                .orElseThrow(() -> new IllegalStateException(
+                        "this standby is " + onStandby.report().phase() + ": it keeps no WAL yet"));
     }
 
     /** Returns {@code primary}, {@code standby} or {@code starting}. */

@@ -93,7 +93,7 @@ public final class ReplicationCommands {
                 .lsn("latest_end_lsn", receiver.latestEndLsn())
                 // Every message says where the primary's WAL ends.
                 .time("latest_end_time", receiver.lastMessageSentMicros())
-                .text("slot_name", "")
+                .text("slot_name", receiver.slotName())
                 .text("sender_host", endpoint.getHost() == null ? receiver.endpoint() : endpoint.getHost())
                 .count("sender_port", Math.max(0, endpoint.getPort()))
                 .text("conninfo", receiver.conninfo())

@@ -21,6 +21,7 @@ import lockstep.kv.store.WiredStore;
 import lockstep.primary.Primary;
 import lockstep.primary.PrimaryConfig;
 import lockstep.recovery.Checkpointer;
+import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import org.apache.felix.gogo.runtime.CommandProcessorImpl;
@@ -39,7 +40,7 @@ final class ShellOnPrimary implements AutoCloseable {
             SyncMethod.FDATASYNC,
             CommitLevel.LOCAL,
             true,
-            new Checkpointer.Config(300_000, 8 << 20, 0),
+            new Checkpointer.Config(300_000, 8 << 20, new Retention.Config(0, -1, 8 << 20, 10)),
             new SenderConfig(10, 60_000));
 
     final LocalServer server = new LocalServer();
@@ -109,6 +110,7 @@ final class ShellOnPrimary implements AutoCloseable {
         add(new LoadCommand(server), "load");
         add(new ServerCommands(server, data), "status", "queue", "checkpoint");
         add(new ReplicationCommands(server), "standbys", "receiver", "redo");
+        add(new SlotCommands(server), "slots", "slot");
         add(wal, "wal");
         add(parameters, "show", "set");
     }

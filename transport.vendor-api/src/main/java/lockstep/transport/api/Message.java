@@ -26,12 +26,13 @@ public sealed interface Message {
      * Asks for WAL from a position on.
      *
      * @param standbyName what the primary calls this standby
+     * @param slotName the replication slot that the primary keeps WAL with; empty for none
      * @param systemId the system the standby's WAL belongs to
      * @param timeline the timeline of the standby's last byte
      * @param epoch the epoch of the standby's last byte
      * @param startLsn the end of the standby's valid WAL
      */
-    record StartReplication(String standbyName, long systemId, int timeline, int epoch, long startLsn)
+    record StartReplication(String standbyName, String slotName, long systemId, int timeline, int epoch, long startLsn)
             implements Message {}
 
     /**
@@ -90,8 +91,14 @@ public sealed interface Message {
      */
     record StandbyReason(Reason reason, long lsn, String detail) implements Message {}
 
-    /** Asks for all that a standby with an empty data directory needs. */
-    record BaseBackupRequest(String standbyName) implements Message {}
+    /**
+     * Asks for all that a standby with an empty data directory needs.
+     *
+     * @param standbyName what the primary calls this standby
+     * @param slotName the replication slot that keeps WAL from the backup on, and forgets what it kept before; empty for none
+     * @param createSlot whether the primary makes the slot if there is none
+     */
+    record BaseBackupRequest(String standbyName, String slotName, boolean createSlot) implements Message {}
 
     /**
      * Begins a base backup.
@@ -166,6 +173,12 @@ public sealed interface Message {
         /** A message came that has no place here. */
         PROTOCOL,
         /** The server is shutting down. */
-        SHUTTING_DOWN
+        SHUTTING_DOWN,
+        /** There is no replication slot of that name, and none can be made. */
+        NO_SUCH_SLOT,
+        /** Another session uses that replication slot. */
+        SLOT_IN_USE,
+        /** WAL that the replication slot held has been removed: it held too much. */
+        SLOT_INVALIDATED
     }
 }

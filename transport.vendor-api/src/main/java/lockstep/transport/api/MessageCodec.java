@@ -41,7 +41,7 @@ public final class MessageCodec {
     /** The most bytes of WAL or of a file in one message. */
     public static final int MAX_DATA_BYTES = 1 << 20;
 
-    /** The longest name of a standby, in bytes of UTF-8; as long as PostgreSQL's names. */
+    /** The longest name of a standby or a slot, in bytes of UTF-8; as long as PostgreSQL's names. */
     public static final int MAX_NAME_BYTES = 63;
 
     /** The longest path of a file, in bytes of UTF-8. */
@@ -71,13 +71,13 @@ public final class MessageCodec {
 
     /** What there is, with its code in the header. The fixed part of the body has a known size; the rest has a bound. */
     private enum Type {
-        START_REPLICATION(1, COUNT_BYTES + Long.BYTES + 2 * Integer.BYTES + Long.BYTES, MAX_NAME_BYTES),
+        START_REPLICATION(1, 2 * COUNT_BYTES + Long.BYTES + 2 * Integer.BYTES + Long.BYTES, 2 * MAX_NAME_BYTES),
         REPLICATION_STARTED(2, 3 * Long.BYTES + 2 * Integer.BYTES + COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES),
         WAL_DATA(3, 4 * Long.BYTES, MAX_DATA_BYTES),
         KEEPALIVE(4, 3 * Long.BYTES + Byte.BYTES, 0),
         STANDBY_STATUS(5, 4 * Long.BYTES + Byte.BYTES, 0),
         STANDBY_REASON(6, CODE_BYTES + Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
-        BASE_BACKUP_REQUEST(7, COUNT_BYTES, MAX_NAME_BYTES),
+        BASE_BACKUP_REQUEST(7, 2 * COUNT_BYTES + Byte.BYTES, 2 * MAX_NAME_BYTES),
         BACKUP_STARTED(8, 3 * Long.BYTES + 2 * Integer.BYTES + COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES),
         BACKUP_FILE(9, COUNT_BYTES + Long.BYTES, MAX_PATH_BYTES),
         BACKUP_DATA(10, 0, MAX_DATA_BYTES),
@@ -221,9 +221,9 @@ public final class MessageCodec {
         } else if (message instanceof Message.BackupFile m) {
             return utf8("path", m.path(), MAX_PATH_BYTES).length;
         } else if (message instanceof Message.StartReplication m) {
-            return utf8("standby name", m.standbyName(), MAX_NAME_BYTES).length;
+            return standbyName(m.standbyName()).length + slotName(m.slotName()).length;
         } else if (message instanceof Message.BaseBackupRequest m) {
-            return utf8("standby name", m.standbyName(), MAX_NAME_BYTES).length;
+            return standbyName(m.standbyName()).length + slotName(m.slotName()).length;
         } else if (message instanceof Message.ReplicationStarted m) {
             return m.epochs().size() * EPOCH_BYTES;
         } else if (message instanceof Message.BackupStarted m) {
@@ -254,7 +254,8 @@ public final class MessageCodec {
             putString(body, utf8("path", m.path(), MAX_PATH_BYTES));
             body.putLong(m.lengthBytes());
         } else if (message instanceof Message.StartReplication m) {
-            putString(body, utf8("standby name", m.standbyName(), MAX_NAME_BYTES));
+            putString(body, standbyName(m.standbyName()));
+            putString(body, slotName(m.slotName()));
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.epoch()).putLong(m.startLsn());
         } else if (message instanceof Message.ReplicationStarted m) {
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.segmentBytes());
@@ -264,7 +265,9 @@ public final class MessageCodec {
             body.putInt(code(m.reason())).putLong(m.lsn());
             putString(body, text(m.detail()));
         } else if (message instanceof Message.BaseBackupRequest m) {
-            putString(body, utf8("standby name", m.standbyName(), MAX_NAME_BYTES));
+            putString(body, standbyName(m.standbyName()));
+            putString(body, slotName(m.slotName()));
+            putBoolean(body, m.createSlot());
         } else if (message instanceof Message.BackupStarted m) {
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.segmentBytes());
             body.putLong(m.checkpointLsn()).putLong(m.redoLsn());
@@ -291,13 +294,20 @@ public final class MessageCodec {
                 case BACKUP_FILE -> new Message.BackupFile(string(body, MAX_PATH_BYTES), length(body));
                 case START_REPLICATION ->
                     new Message.StartReplication(
-                            string(body, MAX_NAME_BYTES), body.getLong(), body.getInt(), body.getInt(), body.getLong());
+                            string(body, MAX_NAME_BYTES),
+                            string(body, MAX_NAME_BYTES),
+                            body.getLong(),
+                            body.getInt(),
+                            body.getInt(),
+                            body.getLong());
                 case REPLICATION_STARTED ->
                     new Message.ReplicationStarted(
                             body.getLong(), body.getInt(), body.getInt(), body.getLong(), body.getLong(), epochs(body));
                 case STANDBY_REASON ->
                     new Message.StandbyReason(reason(body.getInt()), body.getLong(), string(body, MAX_TEXT_BYTES));
-                case BASE_BACKUP_REQUEST -> new Message.BaseBackupRequest(string(body, MAX_NAME_BYTES));
+                case BASE_BACKUP_REQUEST ->
+                    new Message.BaseBackupRequest(
+                            string(body, MAX_NAME_BYTES), string(body, MAX_NAME_BYTES), bool(body));
                 case BACKUP_STARTED ->
                     new Message.BackupStarted(
                             body.getLong(), body.getInt(), body.getInt(), body.getLong(), body.getLong(), epochs(body));
@@ -345,6 +355,9 @@ public final class MessageCodec {
             case NOT_READY -> 7;
             case PROTOCOL -> 8;
             case SHUTTING_DOWN -> 9;
+            case NO_SUCH_SLOT -> 10;
+            case SLOT_IN_USE -> 11;
+            case SLOT_INVALIDATED -> 12;
         };
     }
 
@@ -436,6 +449,14 @@ public final class MessageCodec {
                     what + " has length " + Integer.toUnsignedString(count) + ", expected at most " + room);
         }
         return count;
+    }
+
+    private static byte[] standbyName(String name) {
+        return utf8("standby name", name, MAX_NAME_BYTES);
+    }
+
+    private static byte[] slotName(String name) {
+        return utf8("slot name", name, MAX_NAME_BYTES);
     }
 
     /** A string that others compare, and so must arrive as it is. */

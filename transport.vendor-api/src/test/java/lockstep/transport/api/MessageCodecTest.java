@@ -27,7 +27,7 @@ class MessageCodecTest {
 
     static Stream<Message> messages() {
         Stream<Message> plain = Stream.of(
-                new Message.StartReplication("s1", 7_000_000_000_000_000_001L, 3, 2, LSN),
+                new Message.StartReplication("s1", "slot_1", 7_000_000_000_000_000_001L, 3, 2, LSN),
                 new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, EPOCHS),
                 new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, List.of()),
                 new Message.WalData(LSN, LSN + 8192, LSN, 717_000_000_000_000L, bytes(5)),
@@ -35,7 +35,8 @@ class MessageCodecTest {
                 new Message.Keepalive(LSN, LSN - 8, 1, true),
                 new Message.Keepalive(LSN, LSN - 8, 1, false),
                 new Message.StandbyStatus(LSN, LSN - 8, LSN - 16, 1, true),
-                new Message.BaseBackupRequest("Größe ∑ 😀"),
+                new Message.BaseBackupRequest("Größe ∑ 😀", "", false),
+                new Message.BaseBackupRequest("s1", "slot_1", true),
                 new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS),
                 new Message.BackupFile("kv/store.mv", Long.MAX_VALUE),
                 new Message.BackupData(bytes(3)),
@@ -108,15 +109,17 @@ class MessageCodecTest {
                 "0181DBF4 00000021 00000005 0000000000003000 0000000000002000 0000000000001000 0000000000000007 01",
                 new Message.StandbyStatus(0x3000, 0x2000, 0x1000, 7, true));
         assertBytes(
-                "E64DC31B 0000001E 00000001 00000002 7331 0000000000000009 00000001 00000002 0000000000001000",
-                new Message.StartReplication("s1", 9, 1, 2, 0x1000));
+                "D2C0A693 00000025 00000001 00000002 7331 00000003 736C31 0000000000000009 00000001 00000002 0000000000001000",
+                new Message.StartReplication("s1", "sl1", 9, 1, 2, 0x1000));
         assertBytes(
                 "B3A44BCA 00000030 00000002 0000000000000009 00000001 01000000 0000000000001000 0000000000002000 00000001 00000002 0000000000000800",
                 new Message.ReplicationStarted(9, 1, 16 << 20, 0x1000, 0x2000, List.of(new Epoch(2, 0x800))));
         assertBytes(
                 "A8B2F281 00000012 00000006 00000002 0000000000001000 00000002 6E6F",
                 new Message.StandbyReason(Message.Reason.DISK_FULL, 0x1000, "no"));
-        assertBytes("10C7C84C 00000006 00000007 00000002 7331", new Message.BaseBackupRequest("s1"));
+        assertBytes(
+                "6AC59BE5 0000000E 00000007 00000002 7331 00000003 736C31 01",
+                new Message.BaseBackupRequest("s1", "sl1", true));
         assertBytes(
                 "EA5121FD 00000024 00000008 0000000000000009 00000001 01000000 0000000000001000 0000000000000800 00000000",
                 new Message.BackupStarted(9, 1, 16 << 20, 0x1000, 0x800, List.of()));
@@ -173,7 +176,10 @@ class MessageCodecTest {
 
     @Test
     void namesArriveAsTheyAreOrNotAtAll() {
-        assertThrows(IllegalArgumentException.class, () -> frame(new Message.BaseBackupRequest("n".repeat(64))));
+        assertThrows(
+                IllegalArgumentException.class, () -> frame(new Message.BaseBackupRequest("n".repeat(64), "", false)));
+        assertThrows(
+                IllegalArgumentException.class, () -> frame(new Message.BaseBackupRequest("", "n".repeat(64), false)));
         assertThrows(IllegalArgumentException.class, () -> frame(new Message.BackupFile("p".repeat(1025), 0)));
         assertThrows(IllegalArgumentException.class, () -> frame(new Message.BackupFile("a\uD800b", 0)));
         assertThrows(
@@ -198,13 +204,13 @@ class MessageCodecTest {
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
         assertLie("STANDBY_REASON has the unknown reason 7", 6, "00000007" + "00".repeat(8) + "00000000");
         assertLie("STANDBY_REASON has the unknown reason 0", 6, "00000000" + "00".repeat(8) + "00000000");
-        assertLie("REFUSAL has the unknown code 10", 12, "0000000A" + "00000000");
-        assertLie("string has length 3, expected at most 2", 7, "00000003" + "7331");
-        assertLie("string has length 4294967295, expected at most 2", 7, "FFFFFFFF" + "7331");
-        assertLie("BASE_BACKUP_REQUEST has 6 bytes, expected only the 5 of its fields", 7, "00000001" + "7331");
-        assertLie("string of 2 bytes is not UTF-8", 7, "00000002" + "C328");
-        assertLie("string has length 64, expected at most 63", 1, "00000040" + "61".repeat(64) + "00".repeat(23));
-        assertLie("START_REPLICATION of 30 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(23));
+        assertLie("REFUSAL has the unknown code 13", 12, "0000000D" + "00000000");
+        assertLie("string has length 6, expected at most 5", 7, "00000006" + "7331000000");
+        assertLie("string has length 4294967295, expected at most 5", 7, "FFFFFFFF" + "7331000000");
+        assertLie("BASE_BACKUP_REQUEST has 10 bytes, expected only the 9 of its fields", 7, "00".repeat(10));
+        assertLie("string of 2 bytes is not UTF-8", 7, "00000002" + "C328" + "00000000" + "00");
+        assertLie("string has length 64, expected at most 63", 1, "00000040" + "61".repeat(64) + "00".repeat(27));
+        assertLie("START_REPLICATION of 34 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(27));
         assertLie("file length is -1, expected 0 or more", 9, "00000000" + "FF".repeat(8));
         assertLie("list of epochs has length 2, expected at most 1", 8, "00".repeat(32) + "00000002" + "00".repeat(12));
         assertLie("list of epochs has length 4294967295, expected at most 0", 2, "00".repeat(32) + "FFFFFFFF");
