@@ -343,6 +343,11 @@ public final class Primary implements SendingServer, RedoListener, AutoCloseable
     }
 
     @Override
+    public long serverId() {
+        return 0;
+    }
+
+    @Override
     public long endLsn() {
         return running.wal().filledLsn();
     }

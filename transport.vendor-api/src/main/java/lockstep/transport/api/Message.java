@@ -11,10 +11,11 @@ import java.util.List;
  *   standby                                    primary
  *   BaseBackupRequest            →
  *                                ←             BackupStarted, (BackupFile, BackupData…)…, BackupEnded
+ *   DownstreamStatus             →
  *   StartReplication             →
  *                                ←             ReplicationStarted, or Refusal and the end of the session
  *                                ←             WalData, Keepalive…
- *   StandbyStatus, StandbyReason →
+ *   StandbyStatus, StandbyReason, DownstreamStatus →
  * </pre>
  *
  * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
@@ -89,6 +90,23 @@ public sealed interface Message {
      * @param detail for people: the file, what was found, what was expected
      */
     record StandbyReason(Reason reason, long lsn, String detail) implements Message {}
+
+    /**
+     * Tells which standbys a standby serves itself, directly and through others. Sent before {@link StartReplication}, and
+     * while WAL is sent whenever it is news, though not more often than a few times in a second.
+     *
+     * @param serverId names the running server that sends it: drawn when it started, so that one that follows itself through
+     *     others is found out
+     * @param omitted how many standbys are left out, since a message has no more than {@link
+     *     MessageCodec#MAX_DOWNSTREAM_STANDBYS}
+     * @param standbys each after the one that serves it
+     */
+    record DownstreamStatus(long serverId, int omitted, List<DownstreamStandby> standbys) implements Message {
+        /** Copies the list. */
+        public DownstreamStatus {
+            standbys = List.copyOf(standbys);
+        }
+    }
 
     /** Asks for all that a standby with an empty data directory needs. */
     record BaseBackupRequest(String standbyName) implements Message {}
@@ -166,6 +184,8 @@ public sealed interface Message {
         /** A message came that has no place here. */
         PROTOCOL,
         /** The server is shutting down. */
-        SHUTTING_DOWN
+        SHUTTING_DOWN,
+        /** The server follows the standby itself, perhaps through others: neither would lead to a primary. */
+        LOOP
     }
 }
