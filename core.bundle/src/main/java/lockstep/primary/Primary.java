@@ -448,6 +448,11 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     @Override
+    public long serverId() {
+        return 0;
+    }
+
+    @Override
     public long endLsn() {
         return running.wal().filledLsn();
     }

@@ -18,6 +18,9 @@ public interface SendingServer {
     /** Returns whether this server follows another. Then it sends WAL only after its own flush, never during it. */
     boolean isStandby();
 
+    /** Returns what names this running server among those that follow others; 0 if it is a primary. */
+    long serverId();
+
     /** Returns where the log ends that is served: a standby has no more of it, or it must cut some off. */
     long endLsn();
 

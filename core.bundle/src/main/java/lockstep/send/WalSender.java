@@ -2,6 +2,7 @@ package lockstep.send;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.StandbyProgress;
 import lockstep.io.Clock;
@@ -12,9 +13,11 @@ import lockstep.recovery.ControlFile;
 import lockstep.retention.ReplicationSlots;
 import lockstep.retention.ReplicationSlots.Slot;
 import lockstep.retention.SlotException;
+import lockstep.transport.api.DownstreamStandby;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.BaseBackupRequest;
+import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.Refusal;
@@ -62,6 +65,7 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     private static final long BACK_PRESSURE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long FINISH_WAIT_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final DownstreamStatus NO_DOWNSTREAM = new DownstreamStatus(0, 0, List.of());
     private static final Logger log = LoggerFactory.getLogger(WalSender.class);
 
     private final long id;
@@ -91,6 +95,7 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     private volatile boolean replyAsked;
     private volatile long askedNanos;
     private volatile String reason = "";
+    private volatile DownstreamStatus downstream = NO_DOWNSTREAM;
     private volatile boolean backupRequested;
     private volatile Slot slot;
     private volatile Worker worker;
@@ -145,6 +150,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             progressed(status);
         } else if (message instanceof StandbyReason standbyReason) {
             explained(standbyReason);
+        } else if (message instanceof DownstreamStatus status) {
+            heardOfDownstream(status);
         } else if (message instanceof StartReplication start && state == SenderState.STARTUP) {
             startReplication(start);
         } else if (message instanceof BaseBackupRequest request && state == SenderState.STARTUP) {
@@ -178,6 +185,19 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         server.standbyProgressed();
         if (status.replyRequested()) {
             keepalive(false);
+        }
+    }
+
+    private void heardOfDownstream(DownstreamStatus status) {
+        downstream = status;
+        long own = server.serverId();
+        if (own != 0
+                && (status.serverId() == own
+                        || status.standbys().stream().anyMatch(standby -> standby.serverId() == own))) {
+            refuse(new Refusal(
+                    RefusalCode.LOOP,
+                    "this server is a standby and follows the one that asks, perhaps through others: in a"
+                            + " ring nobody hears from a primary. Correct primary_conninfo of one of them"));
         }
     }
 
@@ -586,6 +606,22 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     String slotName() {
         Slot held = slot;
         return held == null ? "" : held.name();
+    }
+
+    /** Returns the standby as it stands, and those it says it serves. */
+    StandbyTree.Branch branch() {
+        DownstreamStatus below = downstream;
+        return new StandbyTree.Branch(
+                new DownstreamStandby(
+                        StandbyTree.TOP,
+                        below.serverId(),
+                        name,
+                        state.toString(),
+                        sentLsn,
+                        writtenLsn,
+                        flushedLsn,
+                        appliedLsn),
+                below);
     }
 
     boolean hasEnded() {

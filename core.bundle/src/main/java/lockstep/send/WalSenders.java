@@ -10,6 +10,7 @@ import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.retention.Retention;
 import lockstep.transport.api.Acceptor;
+import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Session;
@@ -43,6 +44,7 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
     private final Clock clock;
     private final List<WalSender> senders = new CopyOnWriteArrayList<>();
     private final AtomicLong sessions = new AtomicLong();
+    private final FlushTimes flushTimes = new FlushTimes();
     private final Object rangeLock = new Object();
 
     /** The end of the last range that was handed out; guarded by {@link #rangeLock}. */
@@ -59,6 +61,7 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         this.workers = workers;
         this.clock = clock;
         handedOutLsn = wal.filledLsn();
+        flushTimes.flushed(wal.flushedLsn(), clock.nanos());
     }
 
     /** Changes how standbys are served, from now on. */
@@ -118,6 +121,7 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
 
     @Override
     public void flushed(long lsn) {
+        flushTimes.flushed(lsn, clock.nanos());
         for (WalSender sender : senders) {
             sender.flushed(lsn);
         }
@@ -178,6 +182,23 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
      */
     public List<StandbyView> standbys(boolean synchronous) {
         return senders.stream().map(sender -> sender.view(synchronous)).toList();
+    }
+
+    /** Returns all standbys below this server, each before those that it serves, with their lag behind this server. */
+    public List<StandbyNode> tree() {
+        return StandbyTree.view(branches(), server.sendableLsn(), flushTimes, clock.nanos());
+    }
+
+    /** Returns what this server, a standby, tells its upstream of all standbys below it. */
+    public DownstreamStatus downstreamStatus() {
+        return StandbyTree.status(server.serverId(), branches());
+    }
+
+    private List<StandbyTree.Branch> branches() {
+        return senders.stream()
+                .filter(sender -> !sender.name().isEmpty())
+                .map(WalSender::branch)
+                .toList();
     }
 
     /** Lets nobody in any more, and sends those connected what is left before their sessions are closed. */

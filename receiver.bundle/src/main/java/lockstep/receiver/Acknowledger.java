@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.util.function.LongSupplier;
 import lockstep.io.Clock;
+import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.StandbyReason;
 import lockstep.transport.api.Message.StandbyStatus;
@@ -30,6 +31,7 @@ final class Acknowledger implements WalListener {
     private long sentFlushedLsn;
     private long sentAppliedLsn;
     private long sentNanos;
+    private DownstreamStatus toldDownstream;
     private String fullDisk;
 
     Acknowledger(Wal wal, LongSupplier checkedLsn, LongSupplier appliedLsn, Clock clock) {
@@ -51,6 +53,7 @@ final class Acknowledger implements WalListener {
     /** Acknowledges on this session from now on, beginning with how things stand. */
     synchronized void begin(Session opened) {
         session = opened;
+        toldDownstream = null;
         send(false);
         if (fullDisk != null) {
             session.send(new StandbyReason(Reason.DISK_FULL, wal.flushedLsn(), fullDisk));
@@ -91,6 +94,14 @@ final class Acknowledger implements WalListener {
             sentNanos = clock.nanos();
             session.send(
                     new StandbyStatus(sentWrittenLsn, sentFlushedLsn, sentAppliedLsn, clock.micros(), replyRequested));
+        }
+    }
+
+    /** Tells of the standbys below this one, if that is news. */
+    synchronized void tell(DownstreamStatus status) {
+        if (session != null && !status.equals(toldDownstream)) {
+            toldDownstream = status;
+            session.send(status);
         }
     }
 

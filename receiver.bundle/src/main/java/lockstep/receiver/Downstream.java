@@ -11,6 +11,7 @@ import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SendingServer;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.wal.Wal;
 import lockstep.wal.WalListener;
 
@@ -38,12 +39,15 @@ import lockstep.wal.WalListener;
  * when it restarts.
  */
 final class Downstream implements SendingServer, WalListener {
+    private static final int SERVER_ID_SHIFT = 12;
+
     private final ControlStore control;
     private final ResourceManagers managers;
     private final Wal wal;
     private final LongSupplier sendableLsn;
     private final LongSupplier primaryFlushedLsn;
     private final ReplicationSlots slots;
+    private final long serverId;
     private final WalSenders senders;
 
     /**
@@ -68,6 +72,8 @@ final class Downstream implements SendingServer, WalListener {
         this.sendableLsn = sendableLsn;
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.slots = slots;
+        // Two servers with the same name that started in the same microsecond would be needed to have this twice.
+        serverId = clock.micros() << SERVER_ID_SHIFT ^ config.name().hashCode();
         senders = new WalSenders(wal, this, config.senders(), workers, clock);
         wal.addListener(this);
     }
@@ -89,6 +95,11 @@ final class Downstream implements SendingServer, WalListener {
     @Override
     public boolean isStandby() {
         return true;
+    }
+
+    @Override
+    public long serverId() {
+        return serverId;
     }
 
     @Override
@@ -125,6 +136,11 @@ final class Downstream implements SendingServer, WalListener {
     @Override
     public void flushed(long lsn) {
         senders.flushed(sendableLsn());
+    }
+
+    /** Returns what upstream is told of all standbys below this one. */
+    DownstreamStatus status() {
+        return senders.downstreamStatus();
     }
 
     /** The primary has flushed more, which those downstream wait for before they apply. */

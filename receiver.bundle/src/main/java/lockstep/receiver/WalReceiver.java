@@ -168,6 +168,7 @@ final class WalReceiver implements Conversation {
     @Override
     public void begin(Session session) {
         ControlFile file = control.get();
+        session.send(downstream.status());
         session.send(new StartReplication(
                 config.name(),
                 config.slotName(),
@@ -402,6 +403,7 @@ final class WalReceiver implements Conversation {
         if (acks.sentAgoNanos() >= TimeUnit.MILLISECONDS.toNanos(config.statusIntervalMs())) {
             acks.send(false);
         }
+        acks.tell(downstream.status());
         remember();
         return TICK_NANOS;
     }

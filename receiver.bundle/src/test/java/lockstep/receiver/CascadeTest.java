@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -23,9 +24,12 @@ import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.send.SenderState;
+import lockstep.send.StandbyNode;
+import lockstep.transport.api.DownstreamStandby;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.WalLayout;
 import org.junit.jupiter.api.AfterEach;
@@ -47,6 +51,7 @@ class CascadeTest {
     private final MemoryTransport transport = new MemoryTransport();
     private final List<Server> servers = new ArrayList<>();
     private ScriptedPrimary primary;
+    private Listener primaryListener;
     private Server s1;
     private Server s2;
 
@@ -59,7 +64,7 @@ class CascadeTest {
         final Standby standby;
         private volatile Listener listener;
 
-        Server(String folder, String name, Endpoint upstream) throws IOException {
+        Server(String folder, String name, Endpoint... upstreams) throws IOException {
             this.name = name;
             directory = Files.createDirectories(CascadeTest.this.directory.resolve(folder));
             disk = new FullableDisk(new FileDisk(directory));
@@ -71,7 +76,7 @@ class CascadeTest {
             standby = new Standby(
                     new StandbyConfig(
                             name,
-                            List.of(upstream),
+                            List.of(upstreams),
                             20,
                             60_000,
                             10_000,
@@ -155,7 +160,7 @@ class CascadeTest {
     @BeforeEach
     void start() throws IOException {
         primary = new ScriptedPrimary(new FileDisk(Files.createDirectory(directory.resolve("primary"))));
-        transport.listen(PRIMARY, primary);
+        primaryListener = transport.listen(PRIMARY, primary);
         s1 = new Server("s1", "s1", PRIMARY);
         s1.awaitStreaming();
         s2 = new Server("s2", "s2", endpoint("s1"));
@@ -254,6 +259,72 @@ class CascadeTest {
         assertEquals(
                 s1.report().restartpoints().redoLsn(),
                 s3.report().restartpoints().redoLsn());
+    }
+
+    @Test
+    void theWholeTreeIsToldUpstreamAndStandsStillWithWhoeverStandsStill() throws IOException {
+        Server s3 = new Server("s3", "s3", endpoint("s2"));
+        s3.awaitStreaming();
+        primary.commit(0, 100);
+        primary.shipAll();
+        await(
+                "no lag",
+                () -> node("s3")
+                        .filter(leaf -> leaf.replayLsn() == primary.end())
+                        .isPresent());
+        assertEquals("s2", node("s3").orElseThrow().upstream());
+        assertEquals(2, node("s3").orElseThrow().depth());
+        assertEquals(0, node("s3").orElseThrow().replayLagBytes());
+        assertEquals(0, node("s3").orElseThrow().replayLagMicros());
+
+        s3.standby.pauseRedo();
+        long stoppedAt = primary.end();
+        primary.commit(100, 200);
+        primary.shipAll();
+        await("s3 to have it", () -> node("s3").orElseThrow().flushLsn() == primary.end());
+        StandbyNode stalled = node("s3").orElseThrow();
+        assertEquals(primary.end() - stoppedAt, stalled.replayLagBytes());
+        assertEquals(0, stalled.flushLagMicros());
+        await("time to pass", () -> node("s3").orElseThrow().replayLagMicros() > stalled.replayLagMicros());
+        assertEquals(0, node("s2").orElseThrow().replayLagMicros());
+
+        s3.standby.resumeRedo();
+        await("no lag again", () -> node("s3").orElseThrow().replayLagMicros() == 0);
+        await("the primary to hear of all", () -> {
+            List<DownstreamStatus> heard = primary.heard(DownstreamStatus.class);
+            List<DownstreamStandby> last = heard.get(heard.size() - 1).standbys();
+            return last.size() == 2
+                    && last.get(0).name().equals("s2")
+                    && last.get(1).name().equals("s3")
+                    && last.get(1).upstream() == 0
+                    && last.get(1).appliedLsn() == primary.end();
+        });
+    }
+
+    /** Returns a standby as s1 shows it in its tree. */
+    private Optional<StandbyNode> node(String name) {
+        return s1.standby.senders().orElseThrow().tree().stream()
+                .filter(node -> node.applicationName().equals(name))
+                .findFirst();
+    }
+
+    @Test
+    void aStandbyDoesNotFollowOneThatFollowsItself() throws IOException {
+        primaryListener.close();
+        s2.stop();
+        s2 = new Server("s2", "s2", PRIMARY, endpoint("s1"));
+        s2.awaitStreaming();
+        s1.stop();
+        s1 = new Server("s1", "s1", endpoint("s2"));
+        s1.awaitStreaming();
+        await("s2 to be refused", () -> s2.report().receiver().lastError().contains("in a ring nobody"));
+        primaryListener = transport.listen(PRIMARY, primary);
+        await("s2 to find the primary", () -> s2.report().receiver().endpoint().equals(PRIMARY.toString()));
+        s2.awaitStreaming();
+        primary.commit(0, 100);
+        primary.shipAll();
+        s1.awaitApplied(primary.end());
+        s1.assertNumbers(100);
     }
 
     @Test

@@ -25,7 +25,7 @@ import lockstep.transport.api.Lsn;
  *   count       1234                       a number
  *   none                                   null
  *   decimal     12.3 unit                  a number
- *   size        16 MB                      a number of bytes
+ *   size        16 MB                      a number of bytes; null below 0, which is unknown
  *   micros      1.234 ms                   a number of microseconds; null below 0, which is unknown
  *   interval    1.234 ms                   {@code 00:00:00.001234}, as PostgreSQL shows a lag; null below 0
  *   time        2026-11-23 20:05:08.123Z   ISO 8601 in UTC, to the microsecond; null for 0, which is never
@@ -88,7 +88,7 @@ final class Fields {
     }
 
     Fields size(String name, long bytes) {
-        return add(name, Long.toString(bytes), shownSize(bytes), true);
+        return bytes < 0 ? add(name, Json.NULL, "", true) : add(name, Long.toString(bytes), shownSize(bytes), true);
     }
 
     Fields micros(String name, long micros) {

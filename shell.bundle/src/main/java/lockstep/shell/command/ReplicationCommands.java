@@ -5,7 +5,9 @@ import java.util.List;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoStatus;
 import lockstep.receiver.api.StandbyControl;
+import lockstep.send.StandbyNode;
 import lockstep.send.StandbyView;
+import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
@@ -36,8 +38,17 @@ public final class ReplicationCommands {
             @Descriptor("one JSON object with the array standbys")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
+            @Descriptor("all standbys of standbys as well, with their lag behind this server")
+                    @Parameter(names = "--tree", presentValue = "true", absentValue = "false")
+                    boolean tree,
             String... words) {
-        Words.none("standbys [--json]", words);
+        Words.none("standbys [--tree] [--json]", words);
+        if (tree) {
+            List<Fields> nodes = server.findSenders().map(WalSenders::tree).orElse(List.of()).stream()
+                    .map(ReplicationCommands::row)
+                    .toList();
+            return Fields.present(nodes, "standbys", "no standby is connected", json);
+        }
         List<Fields> rows = standbys().stream().map(ReplicationCommands::row).toList();
         return Fields.present(rows, "standbys", "no standby is connected", json);
     }
@@ -47,6 +58,23 @@ public final class ReplicationCommands {
         return server.findStandby().isPresent()
                 ? server.findSenders().map(senders -> senders.standbys(false)).orElse(List.of())
                 : server.primary("standbys are connected").standbys();
+    }
+
+    private static Fields row(StandbyNode standby) {
+        return new Fields()
+                .text("application_name", standby.applicationName())
+                .text("upstream", standby.upstream())
+                .count("depth", standby.depth())
+                .text("state", standby.state())
+                .lsn("sent_lsn", standby.sentLsn())
+                .lsn("write_lsn", standby.writeLsn())
+                .lsn("flush_lsn", standby.flushLsn())
+                .lsn("replay_lsn", standby.replayLsn())
+                .size("flush_lag_bytes", standby.flushLagBytes())
+                .micros("flush_lag_us", standby.flushLagMicros())
+                .size("replay_lag_bytes", standby.replayLagBytes())
+                .micros("replay_lag_us", standby.replayLagMicros())
+                .count("omitted", standby.omitted());
     }
 
     private static Fields row(StandbyView standby) {

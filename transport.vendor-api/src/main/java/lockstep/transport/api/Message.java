@@ -11,10 +11,11 @@ import java.util.List;
  *   standby                                    primary
  *   BaseBackupRequest            →
  *                                ←             BackupStarted, (BackupFile, BackupData…)…, BackupEnded
+ *   DownstreamStatus             →
  *   StartReplication             →
  *                                ←             ReplicationStarted, or Refusal and the end of the session
  *                                ←             WalData, Keepalive…
- *   StandbyStatus, StandbyReason →
+ *   StandbyStatus, StandbyReason, DownstreamStatus →
  * </pre>
  *
  * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
@@ -90,6 +91,23 @@ public sealed interface Message {
      * @param detail for people: the file, what was found, what was expected
      */
     record StandbyReason(Reason reason, long lsn, String detail) implements Message {}
+
+    /**
+     * Tells which standbys a standby serves itself, directly and through others. Sent before {@link StartReplication}, and
+     * while WAL is sent whenever it is news, though not more often than a few times in a second.
+     *
+     * @param serverId names the running server that sends it: drawn when it started, so that one that follows itself through
+     *     others is found out
+     * @param omitted how many standbys are left out, since a message has no more than {@link
+     *     MessageCodec#MAX_DOWNSTREAM_STANDBYS}
+     * @param standbys each after the one that serves it
+     */
+    record DownstreamStatus(long serverId, int omitted, List<DownstreamStandby> standbys) implements Message {
+        /** Copies the list. */
+        public DownstreamStatus {
+            standbys = List.copyOf(standbys);
+        }
+    }
 
     /**
      * Asks for all that a standby with an empty data directory needs.
@@ -179,6 +197,8 @@ public sealed interface Message {
         /** Another session uses that replication slot. */
         SLOT_IN_USE,
         /** WAL that the replication slot held has been removed: it held too much. */
-        SLOT_INVALIDATED
+        SLOT_INVALIDATED,
+        /** The server follows the standby itself, perhaps through others: neither would lead to a primary. */
+        LOOP
     }
 }

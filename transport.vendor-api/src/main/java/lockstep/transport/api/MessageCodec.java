@@ -24,7 +24,8 @@ import java.util.zip.CRC32C;
  *
  * <p>The body holds the fields of the message in the order of its record. A {@code long} takes 8 bytes, an {@code int}
  * 4, a {@code boolean} 1 (0 or 1), an enum 4 (its code, listed here and never reused). A string is a 4-byte count of
- * bytes and UTF-8; a list of epochs is a 4-byte count and 12 bytes each. The buffer of {@link Message.WalData} and
+ * bytes and UTF-8; a list of epochs is a 4-byte count and 12 bytes each, a list of standbys a 4-byte
+ * count and the fields of each. The buffer of {@link Message.WalData} and
  * {@link Message.BackupData} comes last and reaches to the end of the body.
  *
  * <p><b>Bounds.</b> Each type has a shortest and a longest body, so a reader knows from the header alone how much room a
@@ -50,6 +51,9 @@ public final class MessageCodec {
     /** The longest text for people, in bytes of UTF-8. */
     public static final int MAX_TEXT_BYTES = 4096;
 
+    /** The most standbys in a {@link Message.DownstreamStatus}. */
+    public static final int MAX_DOWNSTREAM_STANDBYS = 256;
+
     /** The most epochs in a message. */
     public static final int MAX_EPOCHS = 4096;
 
@@ -67,6 +71,8 @@ public final class MessageCodec {
     private static final int COUNT_BYTES = Integer.BYTES;
     private static final int EPOCH_BYTES = Integer.BYTES + Long.BYTES;
 
+    private static final int DOWNSTREAM_STANDBY_BYTES = Integer.BYTES + Long.BYTES + 2 * COUNT_BYTES + 4 * Long.BYTES;
+
     private MessageCodec() {}
 
     /** What there is, with its code in the header. The fixed part of the body has a known size; the rest has a bound. */
@@ -82,7 +88,11 @@ public final class MessageCodec {
         BACKUP_FILE(9, COUNT_BYTES + Long.BYTES, MAX_PATH_BYTES),
         BACKUP_DATA(10, 0, MAX_DATA_BYTES),
         BACKUP_ENDED(11, Long.BYTES, 0),
-        REFUSAL(12, CODE_BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
+        REFUSAL(12, CODE_BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
+        DOWNSTREAM_STATUS(
+                13,
+                Long.BYTES + Integer.BYTES + COUNT_BYTES,
+                MAX_DOWNSTREAM_STANDBYS * (DOWNSTREAM_STANDBY_BYTES + 2 * MAX_NAME_BYTES));
 
         private static final Type[] BY_CODE = values();
 
@@ -209,6 +219,8 @@ public final class MessageCodec {
             return Type.BACKUP_ENDED;
         } else if (message instanceof Message.Refusal) {
             return Type.REFUSAL;
+        } else if (message instanceof Message.DownstreamStatus) {
+            return Type.DOWNSTREAM_STATUS;
         }
         throw new AssertionError(message);
     }
@@ -232,6 +244,12 @@ public final class MessageCodec {
             return text(m.detail()).length;
         } else if (message instanceof Message.Refusal m) {
             return text(m.text()).length;
+        } else if (message instanceof Message.DownstreamStatus m) {
+            int bytes = 0;
+            for (DownstreamStandby standby : m.standbys()) {
+                bytes += DOWNSTREAM_STANDBY_BYTES + name(standby).length + state(standby).length;
+            }
+            return bytes;
         }
         return 0;
     }
@@ -277,6 +295,9 @@ public final class MessageCodec {
         } else if (message instanceof Message.Refusal m) {
             body.putInt(code(m.code()));
             putString(body, text(m.text()));
+        } else if (message instanceof Message.DownstreamStatus m) {
+            body.putLong(m.serverId()).putInt(m.omitted());
+            putDownstream(body, m.standbys());
         }
     }
 
@@ -313,6 +334,8 @@ public final class MessageCodec {
                             body.getLong(), body.getInt(), body.getInt(), body.getLong(), body.getLong(), epochs(body));
                 case BACKUP_ENDED -> new Message.BackupEnded(body.getLong());
                 case REFUSAL -> new Message.Refusal(refusalCode(body.getInt()), string(body, MAX_TEXT_BYTES));
+                case DOWNSTREAM_STATUS ->
+                    new Message.DownstreamStatus(body.getLong(), omitted(body.getInt()), downstream(body));
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);
@@ -358,6 +381,7 @@ public final class MessageCodec {
             case NO_SUCH_SLOT -> 10;
             case SLOT_IN_USE -> 11;
             case SLOT_INVALIDATED -> 12;
+            case LOOP -> 13;
         };
     }
 
@@ -439,6 +463,55 @@ public final class MessageCodec {
             epochs.add(new Epoch(body.getInt(), body.getLong()));
         }
         return epochs;
+    }
+
+    private static void putDownstream(ByteBuffer body, List<DownstreamStandby> standbys) {
+        atMost("list of standbys", standbys.size(), MAX_DOWNSTREAM_STANDBYS);
+        body.putInt(standbys.size());
+        for (DownstreamStandby standby : standbys) {
+            body.putInt(standby.upstream()).putLong(standby.serverId());
+            putString(body, name(standby));
+            putString(body, state(standby));
+            body.putLong(standby.sentLsn()).putLong(standby.writtenLsn());
+            body.putLong(standby.flushedLsn()).putLong(standby.appliedLsn());
+        }
+    }
+
+    private static List<DownstreamStandby> downstream(ByteBuffer body) throws MalformedMessageException {
+        int count = count("list of standbys", body, MAX_DOWNSTREAM_STANDBYS, DOWNSTREAM_STANDBY_BYTES);
+        List<DownstreamStandby> standbys = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            int upstream = body.getInt();
+            if (upstream < -1 || upstream >= i) {
+                throw new MalformedMessageException(
+                        "standby " + i + " follows " + upstream + ", expected one before it, or -1");
+            }
+            standbys.add(new DownstreamStandby(
+                    upstream,
+                    body.getLong(),
+                    string(body, MAX_NAME_BYTES),
+                    string(body, MAX_NAME_BYTES),
+                    body.getLong(),
+                    body.getLong(),
+                    body.getLong(),
+                    body.getLong()));
+        }
+        return standbys;
+    }
+
+    private static int omitted(int value) throws MalformedMessageException {
+        if (value < 0) {
+            throw new MalformedMessageException("number of omitted standbys is " + value + ", expected 0 or more");
+        }
+        return value;
+    }
+
+    private static byte[] name(DownstreamStandby standby) {
+        return utf8("standby name", standby.name(), MAX_NAME_BYTES);
+    }
+
+    private static byte[] state(DownstreamStandby standby) {
+        return utf8("state", standby.state(), MAX_NAME_BYTES);
     }
 
     private static int count(String what, ByteBuffer body, int max, int bytesEach) throws MalformedMessageException {

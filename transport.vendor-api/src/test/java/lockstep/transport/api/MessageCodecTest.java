@@ -40,7 +40,9 @@ class MessageCodecTest {
                 new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS),
                 new Message.BackupFile("kv/store.mv", Long.MAX_VALUE),
                 new Message.BackupData(bytes(3)),
-                new Message.BackupEnded(LSN));
+                new Message.BackupEnded(LSN),
+                new Message.DownstreamStatus(1, 0, List.of()),
+                new Message.DownstreamStatus(-1, 2, List.of(standby(-1, "s2"), standby(0, "Größe"), standby(-1, ""))));
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -185,6 +187,9 @@ class MessageCodecTest {
         assertThrows(
                 IllegalArgumentException.class,
                 () -> frame(new Message.BackupStarted(1, 1, 1, 1, 1, Collections.nCopies(4097, new Epoch(1, 1)))));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> frame(new Message.DownstreamStatus(1, 0, Collections.nCopies(257, standby(-1, "s")))));
     }
 
     @Test
@@ -196,15 +201,15 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 12", 0, "");
-        assertLie("message type is 13, expected 1 to 12", 13, "");
-        assertLie("message type is 4294967295, expected 1 to 12", -1, "");
+        assertLie("message type is 0, expected 1 to 13", 0, "");
+        assertLie("message type is 14, expected 1 to 13", 14, "");
+        assertLie("message type is 4294967295, expected 1 to 13", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
         assertLie("STANDBY_REASON has the unknown reason 7", 6, "00000007" + "00".repeat(8) + "00000000");
         assertLie("STANDBY_REASON has the unknown reason 0", 6, "00000000" + "00".repeat(8) + "00000000");
-        assertLie("REFUSAL has the unknown code 13", 12, "0000000D" + "00000000");
+        assertLie("REFUSAL has the unknown code 14", 12, "0000000E" + "00000000");
         assertLie("string has length 6, expected at most 5", 7, "00000006" + "7331000000");
         assertLie("string has length 4294967295, expected at most 5", 7, "FFFFFFFF" + "7331000000");
         assertLie("BASE_BACKUP_REQUEST has 10 bytes, expected only the 9 of its fields", 7, "00".repeat(10));
@@ -212,8 +217,26 @@ class MessageCodecTest {
         assertLie("string has length 64, expected at most 63", 1, "00000040" + "61".repeat(64) + "00".repeat(27));
         assertLie("START_REPLICATION of 34 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(27));
         assertLie("file length is -1, expected 0 or more", 9, "00000000" + "FF".repeat(8));
+        assertLie(
+                "list of standbys has length 1, expected at most 0",
+                13,
+                "00".repeat(12) + "00000001" + "00".repeat(51));
+        assertLie("number of omitted standbys is -1, expected 0 or more", 13, "00".repeat(8) + "FFFFFFFF" + "00000000");
+        String standby = "00".repeat(8) + "00000000" + "00000000" + "00".repeat(32);
+        assertLie(
+                "standby 0 follows 0, expected one before it, or -1",
+                13,
+                "00".repeat(12) + "00000001" + "00000000" + standby);
+        assertLie(
+                "standby 1 follows -2, expected one before it, or -1",
+                13,
+                "00".repeat(12) + "00000002" + "FFFFFFFF" + standby + "FFFFFFFE" + standby);
         assertLie("list of epochs has length 2, expected at most 1", 8, "00".repeat(32) + "00000002" + "00".repeat(12));
         assertLie("list of epochs has length 4294967295, expected at most 0", 2, "00".repeat(32) + "FFFFFFFF");
+    }
+
+    private static DownstreamStandby standby(int upstream, String name) {
+        return new DownstreamStandby(upstream, 7, name, "streaming", LSN + 3, LSN + 2, LSN + 1, LSN);
     }
 
     /** Seals a body with a right length and CRC, and expects it to be refused all the same. */

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import lockstep.transport.api.DownstreamStandby;
 import lockstep.transport.api.Epoch;
 import lockstep.transport.api.Message;
 
@@ -74,6 +75,9 @@ public final class Messages {
             return ByteBuffer.wrap(bytes);
         } else if (type == Epoch.class) {
             return new Epoch(1 + random.nextInt(1000), random.nextLong() & Long.MAX_VALUE);
+        } else if (type == DownstreamStandby.class) {
+            return new DownstreamStandby(
+                    -1, random.nextLong(), "Größe ∑ 😀", "streaming", 4, 3, 2, random.nextInt(1000));
         } else if (type == List.class && generic instanceof ParameterizedType list) {
             Class<?> element = (Class<?>) list.getActualTypeArguments()[0];
             return List.of(value(element, element, variant, random), value(element, element, variant, random));
