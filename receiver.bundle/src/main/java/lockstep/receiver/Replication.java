@@ -1,6 +1,7 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.Optional;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
@@ -28,6 +29,8 @@ import lockstep.wal.WalListener;
  *                          Prefetcher ┄┄▶ ContinuousRedo ──▶ resource managers
  *                                           │ checkpoint records
  *                                         Restartpoints ──▶ control file, recycling
+ *
+ *   WalSupply: before each round through the endpoints, hands WAL of the archive to the WalReceiver
  * </pre>
  */
 final class Replication implements AutoCloseable {
@@ -46,6 +49,7 @@ final class Replication implements AutoCloseable {
     private final Redo redo;
     private final ContinuousRedo continuousRedo;
     private final WalReceiver receiver;
+    private final WalSupply supply;
     private final Prefetcher prefetcher;
     private Worker restartpointWorker;
     private Worker prefetchWorker;
@@ -62,7 +66,8 @@ final class Replication implements AutoCloseable {
             Workers workers,
             Panic panic,
             ResourceManagers managers,
-            Upstream upstream)
+            Upstream upstream,
+            Optional<Archive> archive)
             throws IOException {
         this.config = config;
         this.upstream = upstream;
@@ -76,8 +81,9 @@ final class Replication implements AutoCloseable {
                 config, control, managers, wal, this::flushedLsn, this::primaryFlushedLsn, workers, clock);
         restartpoints =
                 new Restartpoints(control, managers, wal, this::settledLsn, downstream.senders()::oldestNeededLsn);
-        redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, file.redoLsn());
-        continuousRedo = new ContinuousRedo(redo, this::appliableLsn, this::applied);
+        RecoveryTarget target = config.recovery().target();
+        redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, target, file.redoLsn());
+        continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
                 config,
                 control,
@@ -90,7 +96,9 @@ final class Replication implements AutoCloseable {
                 workers,
                 clock,
                 scan.lastRecordLsn(),
-                Math.max(file.appliableLsn(), marks.primaryFlushedLsn()));
+                Math.max(file.appliableLsn(), marks.primaryFlushedLsn()),
+                this::beforeRound);
+        supply = new WalSupply(config, archive, receiver, continuousRedo, control, walConfig.identity(), disk);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
@@ -108,6 +116,10 @@ final class Replication implements AutoCloseable {
 
     private long appliableLsn() {
         return receiver.appliableLsn();
+    }
+
+    private long beforeRound() {
+        return supply.beforeRound();
     }
 
     private long settledLsn() {
@@ -146,6 +158,10 @@ final class Replication implements AutoCloseable {
 
     WalReceiver receiver() {
         return receiver;
+    }
+
+    WalSupply supply() {
+        return supply;
     }
 
     Restartpoints restartpoints() {
