@@ -10,6 +10,7 @@ public final class Main {
             new DemoCommand(),
             new PrimaryCommand(),
             new StandbyCommand(),
+            new BackupCommand(),
             new ShellCommand(),
             new StopCommand(),
             new BenchCommand(),

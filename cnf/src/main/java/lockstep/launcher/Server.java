@@ -32,10 +32,21 @@ final class Server {
     private static final String BEGINNING_START_LEVEL = "50";
 
     private final DataDir directory;
+    private final Map<String, String> moreProperties;
+    private final boolean withPrompt;
     private volatile int status = ExitStatus.OK;
 
     Server(DataDir directory) {
         this.directory = directory;
+        moreProperties = Map.of();
+        withPrompt = true;
+    }
+
+    /** One without a prompt, and with more framework properties. */
+    Server(DataDir directory, Map<String, String> moreProperties) {
+        this.directory = directory;
+        this.moreProperties = moreProperties;
+        withPrompt = false;
     }
 
     /** Runs until the server has ended; returns its exit status. */
@@ -54,7 +65,7 @@ final class Server {
         new Distribution(Home.bundles()).install(framework.getBundleContext());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> halt(framework), "lockstep-shutdown"));
         framework.start();
-        if (onTerminal && status == ExitStatus.OK) {
+        if (withPrompt && onTerminal && status == ExitStatus.OK) {
             prompt(framework);
         }
         framework.waitForStop(0);
@@ -82,7 +93,7 @@ final class Server {
                 }
                 status = exitStatus;
             }
-            System.err.println("lockstep: " + reason);
+            (exitStatus == ExitStatus.OK ? System.out : System.err).println("lockstep: " + reason);
             try {
                 framework.stop();
             } catch (BundleException e) {
@@ -142,6 +153,7 @@ final class Server {
         properties.put("felix.fileinstall.log.level", "2");
         properties.put("gosh.home", Home.conf().toString());
         properties.put("gosh.args", "--nointeractive --noshutdown");
+        properties.putAll(moreProperties);
         return properties;
     }
 

@@ -51,6 +51,11 @@ final class ServerProcess implements AutoCloseable {
         return standby;
     }
 
+    /** Describes a server whose {@code recovery.conf} says what it is; {@link #start} runs it. */
+    static ServerProcess standby(Path directory) {
+        return of("standby", directory);
+    }
+
     private static ServerProcess of(String command, Path directory, String... options) {
         List<String> start = new ArrayList<>(List.of(command, directory.toString(), "--daemon"));
         start.addAll(List.of(options));

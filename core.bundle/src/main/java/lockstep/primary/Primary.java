@@ -1,8 +1,6 @@
 package lockstep.primary;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -23,6 +21,7 @@ import lockstep.io.Workers;
 import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
+import lockstep.recovery.EpochNote;
 import lockstep.recovery.LogCourse;
 import lockstep.redo.Redo;
 import lockstep.retention.ReplicationSlots;
@@ -36,6 +35,7 @@ import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
+import lockstep.wal.RestorePointRecord;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
 import lockstep.wal.Wal;
@@ -69,7 +69,6 @@ import org.slf4j.LoggerFactory;
 public final class Primary implements SendingServer, AutoCloseable {
     private static final int REDO_BATCH = 1000;
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
-    private static final String EPOCH_NOTE = "lockstep epoch ";
     private static final Logger log = LoggerFactory.getLogger(Primary.class);
 
     /** What a primary is doing. */
@@ -215,7 +214,7 @@ public final class Primary implements SendingServer, AutoCloseable {
                 case BLOCKED -> {
                     return Step.UNTIL_WOKEN;
                 }
-                case WAIT, END -> {
+                case WAIT, END, STOPPED -> {
                     endRecovery();
                     return Step.UNTIL_WOKEN;
                 }
@@ -274,14 +273,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             checkpointer.checkpoint();
         }
         running = new Running(
-                wal,
-                policy,
-                queue,
-                commits,
-                senders,
-                retention,
-                checkpointer,
-                workers.start("checkpointer", () -> {
+                wal, policy, queue, commits, senders, retention, checkpointer, workers.start("checkpointer", () -> {
                     marks.sync();
                     return checkpointer.run();
                 }));
@@ -312,12 +304,10 @@ public final class Primary implements SendingServer, AutoCloseable {
         return seen != 0 && seen - known >= 0 ? LogCommits.xidAfter(seen) : known;
     }
 
-    /** Leaves a note of the epoch in the log itself, in a record that PostgreSQL's own tools and servers pass over. */
+    /** Leaves a note of the epoch in the log itself. */
     private void noteEpoch(Wal wal) {
-        byte[] note = (EPOCH_NOTE + control.get().epochs().last().number()).getBytes(StandardCharsets.US_ASCII);
         RecordGroup group = new RecordGroup();
-        ByteBuffer data = group.add(0, XlogInfo.RMGR, XlogInfo.NOOP, note.length);
-        data.put(note);
+        EpochNote.add(group, control.get().epochs());
         wal.insert(group, Placement.NONE);
     }
 
@@ -337,6 +327,27 @@ public final class Primary implements SendingServer, AutoCloseable {
             redo.admit();
         });
         return Step.UNTIL_WOKEN;
+    }
+
+    /**
+     * Gives the present end of the log a name to recover to. Returns when that is on the disk.
+     *
+     * @return where its record ends
+     * @throws IllegalArgumentException if a restore point cannot be called so
+     */
+    public long restorePoint(String name) throws IOException {
+        RestorePointRecord.checkName(name);
+        Running now = running;
+        if (now == null) {
+            throw new IOException("the server is " + state + ": a restore point can be made when it accepts commits");
+        }
+        RecordGroup group = new RecordGroup();
+        new RestorePointRecord(clock.micros(), name)
+                .encode(group.add(0, XlogInfo.RMGR, XlogInfo.RESTORE_POINT, RestorePointRecord.BYTES));
+        long endLsn = now.wal().insert(group, Placement.NONE);
+        now.wal().awaitFlushed(endLsn);
+        log.info("restore point \"{}\" at {}", name, Lsn.text(endLsn));
+        return endLsn;
     }
 
     /** Changes what can be changed while the server works; the sizes and the sync method stay until the next start. */

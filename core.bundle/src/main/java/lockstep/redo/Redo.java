@@ -39,6 +39,7 @@ import org.slf4j.LoggerFactory;
  *   has an id that nobody serves                   BLOCKED: redo stays before it until that bundle arrives
  *   is not whole yet, or beyond the limit          WAIT
  *   is not valid                                   END: the end of the log, or damage; the caller knows which
+ *   is where redo shall stop                       STOPPED, for ever
  * </pre>
  *
  * <p><b>What is held back.</b> A primary that recovers must not show what it had not released. Behind the position given to {@link
@@ -58,7 +59,9 @@ public final class Redo implements AutoCloseable {
         /** Nobody serves the next record. */
         BLOCKED,
         /** There is no valid record. */
-        END
+        END,
+        /** It has come to where it shall stop. */
+        STOPPED
     }
 
     private static final Logger log = LoggerFactory.getLogger(Redo.class);
@@ -67,6 +70,7 @@ public final class Redo implements AutoCloseable {
     private final Supplier<WalSource> sources;
     private final ResourceManagers managers;
     private final RedoListener listener;
+    private final RedoStop stop;
     private final long startLsn;
     private final WalSource source;
     private final WalReader reader;
@@ -79,6 +83,8 @@ public final class Redo implements AutoCloseable {
     private volatile long lastRecordLsn;
     private volatile int lastXid;
     private volatile String blockedReason;
+    private volatile long consistentLsn;
+    private boolean stopped;
 
     private long shownLsn = Long.MAX_VALUE;
 
@@ -91,21 +97,34 @@ public final class Redo implements AutoCloseable {
     private WalSource earlySource;
     private WalReader earlyReader;
 
-    /**
-     * Starts before {@code startLsn}, where a record begins, or where a segment begins that a record may reach into.
-     *
-     * @param sources how the log is read
-     */
+    /** As below, to the end of the log. */
     public Redo(
             WalIdentity identity,
             Supplier<WalSource> sources,
             ResourceManagers managers,
             RedoListener listener,
             long startLsn) {
+        this(identity, sources, managers, listener, RedoStop.NEVER, startLsn);
+    }
+
+    /**
+     * Starts before {@code startLsn}, where a record begins, or where a segment begins that a record may reach into.
+     *
+     * @param sources how the log is read
+     * @param stop where redo ends before the log does
+     */
+    public Redo(
+            WalIdentity identity,
+            Supplier<WalSource> sources,
+            ResourceManagers managers,
+            RedoListener listener,
+            RedoStop stop,
+            long startLsn) {
         this.identity = identity;
         this.sources = sources;
         this.managers = managers;
         this.listener = listener;
+        this.stop = stop;
         this.startLsn = startLsn;
         source = sources.get();
         reader = reader(source, startLsn);
@@ -130,11 +149,22 @@ public final class Redo implements AutoCloseable {
      */
     public Outcome step(long limitLsn) throws IOException {
         admit();
+        if (stopped) {
+            return Outcome.STOPPED;
+        }
         return switch (reader.next(record, limitLsn)) {
-            case RECORD -> apply();
+            case RECORD -> stopsBefore() ? Outcome.STOPPED : apply();
             case WAIT -> Outcome.WAIT;
             case INVALID -> Outcome.END;
         };
+    }
+
+    private boolean stopsBefore() {
+        if (stop.before(record)) {
+            reader.seek(record.lsn(), record.prevLsn());
+            stopped = true;
+        }
+        return stopped;
     }
 
     private Outcome apply() throws IOException {
@@ -160,6 +190,7 @@ public final class Redo implements AutoCloseable {
         if (CommitRecord.isCommit(record)) {
             transactionLsn = Long.MAX_VALUE;
         }
+        stopped = stop.after(record);
         return Outcome.APPLIED;
     }
 
@@ -323,6 +354,7 @@ public final class Redo implements AutoCloseable {
         positions.put(manager, held);
         // Only what was released is ever brought to disk.
         shownLsn = Math.max(shownLsn, held);
+        consistentLsn = Math.max(consistentLsn, held);
         boolean whole = false;
         try {
             checkHeld(manager, held);
@@ -390,6 +422,14 @@ public final class Redo implements AutoCloseable {
     /** Returns up to where the log has been redone. */
     public long appliedLsn() {
         return appliedLsn;
+    }
+
+    /**
+     * Returns the furthest position that a resource manager had on the disk when it was opened. What was redone is a state the log
+     * describes only from there on: before it, changes can be seen that come later in the log.
+     */
+    public long consistentLsn() {
+        return consistentLsn;
     }
 
     /** Returns where the bytes of the last record that was redone end; see {@link WalReader#bytesEndLsn}. */

@@ -1,7 +1,6 @@
 package lockstep.wal;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
@@ -53,7 +52,6 @@ public final class WalDump {
             "LogicalMessage");
 
     private static final int STANDBY_RMGR = 8;
-    private static final int RESTORE_POINT_NAME_BYTES = 64;
     private static final DateTimeFormatter TIME =
             DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss.SSSSSS 'UTC'", Locale.ROOT);
 
@@ -180,7 +178,7 @@ public final class WalDump {
             case XlogInfo.CHECKPOINT_ONLINE -> checkpoint(CheckpointRecord.decode(data), "online");
             case XlogInfo.NEXT_OID -> Integer.toUnsignedString(data.getInt());
             case XlogInfo.BACKUP_END -> Lsn.text(data.getLong());
-            case XlogInfo.RESTORE_POINT -> restorePoint(data);
+            case XlogInfo.RESTORE_POINT -> RestorePointRecord.decode(data).name();
             case XlogInfo.FULL_PAGE_WRITES_CHANGE -> Boolean.toString(data.get() != 0);
             case XlogInfo.END_OF_RECOVERY -> endOfRecovery(data);
             case XlogInfo.OVERWRITE_CONTINUATION ->
@@ -206,16 +204,6 @@ public final class WalDump {
                 + '/' + text(checkpoint.newestCommitXid())
                 + "; oldest running xid " + text(checkpoint.oldestRunningXid())
                 + "; " + kind;
-    }
-
-    private static String restorePoint(ByteBuffer data) {
-        byte[] name = new byte[RESTORE_POINT_NAME_BYTES];
-        data.position(data.position() + Long.BYTES).get(name);
-        int length = 0;
-        while (length < name.length && name[length] != 0) {
-            length++;
-        }
-        return new String(name, 0, length, StandardCharsets.UTF_8);
     }
 
     private static String endOfRecovery(ByteBuffer data) {

@@ -2,6 +2,7 @@ package lockstep.wal;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import lockstep.io.DiskFile;
 import lockstep.transport.api.Lsn;
 
 /**
@@ -80,6 +81,28 @@ public final class WalEnd {
                 throw corruption(reader, lsn, "valid WAL goes on at " + Lsn.text(record.lsn()));
             }
         }
+    }
+
+    /**
+     * Returns whether a segment that is being filled ends at a place where no valid record begins: a record of no length, or a page
+     * that was never written there.
+     *
+     * @param segment the file of the segment that holds {@code lsn}
+     * @param lsn where a record would begin, or its page
+     */
+    public static boolean isUnwritten(DiskFile segment, WalLayout layout, long lsn) throws IOException {
+        ByteBuffer bytes = WalRules.allocate(PageHeader.LONG_BYTES);
+        int offset = layout.offsetInSegment(lsn);
+        boolean pageBegins = lsn % WalLayout.PAGE_BYTES == 0;
+        int wanted = pageBegins ? PageHeader.LONG_BYTES : Integer.BYTES;
+        if (segment.read(bytes.limit(wanted), offset) < wanted) {
+            return true;
+        }
+        if (!pageBegins) {
+            return bytes.getInt(0) == 0;
+        }
+        return bytes.getLong(PageHeader.LSN_OFFSET) != lsn
+                || (offset == 0 && bytes.getLong(PageHeader.SYSTEM_ID_OFFSET) == 0);
     }
 
     /** Looks at the address alone, so that looking through a segment of zeros, or of old WAL, costs little. */

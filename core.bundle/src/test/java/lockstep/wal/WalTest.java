@@ -133,6 +133,20 @@ class WalTest {
     }
 
     @Test
+    void pgWaldumpShowsTheNameOfARestorePoint() throws Exception {
+        long endLsn;
+        try (Wal wal = open(SyncMethod.FDATASYNC)) {
+            wal.start();
+            RecordGroup group = new RecordGroup();
+            new RestorePointRecord(1, "before the upgrade")
+                    .encode(group.add(0, XlogInfo.RMGR, XlogInfo.RESTORE_POINT, RestorePointRecord.BYTES));
+            endLsn = wal.insert(group, Placement.NONE);
+        }
+        String line = dump(endLsn).get(0);
+        assertTrue(line.contains("desc: RESTORE_POINT before the upgrade"), line);
+    }
+
+    @Test
     void everyLengthAroundAPageEndIsRead() throws Exception {
         long endLsn = 0;
         int records = 0;

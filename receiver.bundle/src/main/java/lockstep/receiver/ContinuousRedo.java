@@ -25,6 +25,7 @@ import org.slf4j.LoggerFactory;
  *   WAITING   the limit moves                               RUNNING
  *   BLOCKED   a resource manager arrives, or a second ends  RUNNING
  *   FAILED    a second ends                                 RUNNING
+ *   RUNNING   the recovery target, or the end of all WAL    PAUSED, for good
  *   any       pause                                         PAUSED
  *   PAUSED    resume                                        RUNNING
  * </pre>
@@ -46,21 +47,25 @@ final class ContinuousRedo implements Step {
     }
 
     private final Redo redo;
+    private final RecoveryTarget target;
     private final LongSupplier limitLsn;
     private final Runnable progressed;
     private volatile Worker worker;
     private volatile boolean paused;
+    private volatile boolean atTarget;
     private volatile RedoState state = RedoState.RUNNING;
     private volatile String reason = "";
 
     /**
      * Goes on from where {@code redo} stands.
      *
+     * @param target what redo was told to stop at, for people
      * @param limitLsn up to where WAL may be redone now
      * @param progressed called after redo has moved, and after it stopped for whatever reason
      */
-    ContinuousRedo(Redo redo, LongSupplier limitLsn, Runnable progressed) {
+    ContinuousRedo(Redo redo, RecoveryTarget target, LongSupplier limitLsn, Runnable progressed) {
         this.redo = redo;
+        this.target = target;
         this.limitLsn = limitLsn;
         this.progressed = progressed;
     }
@@ -85,6 +90,9 @@ final class ContinuousRedo implements Step {
     }
 
     private synchronized long redoBatch() {
+        if (atTarget) {
+            return UNTIL_WOKEN;
+        }
         if (paused) {
             become(RedoState.PAUSED, "an operator has paused it");
             return UNTIL_WOKEN;
@@ -101,6 +109,11 @@ final class ContinuousRedo implements Step {
                     case BLOCKED -> {
                         become(RedoState.BLOCKED, redo.blockedReason().orElse("a resource manager is missing"));
                         return RETRY_NANOS;
+                    }
+                    case STOPPED -> {
+                        atTarget = true;
+                        become(RedoState.PAUSED, "paused at recovery target " + target);
+                        return UNTIL_WOKEN;
                     }
                     case END -> {
                         become(
@@ -144,14 +157,32 @@ final class ContinuousRedo implements Step {
     void pause() {
         paused = true;
         synchronized (this) {
-            become(RedoState.PAUSED, "an operator has paused it");
+            if (!atTarget) {
+                become(RedoState.PAUSED, "an operator has paused it");
+            }
         }
+    }
+
+    /** Stops for good, because there is no more WAL and none will come. */
+    synchronized void end() {
+        atTarget = true;
+        become(RedoState.PAUSED, "paused at recovery target " + target);
+    }
+
+    /** Returns whether redo has ended for good: at the target, or where all WAL ends. */
+    boolean isAtTarget() {
+        return atTarget;
+    }
+
+    /** Returns from where on what was redone is a state that the log describes; see {@link Redo#consistentLsn}. */
+    long consistentLsn() {
+        return redo.consistentLsn();
     }
 
     void resume() {
         paused = false;
         synchronized (this) {
-            if (state == RedoState.PAUSED) {
+            if (state == RedoState.PAUSED && !atTarget) {
                 become(RedoState.RUNNING, "");
             }
         }

@@ -35,6 +35,15 @@ interface Conversation {
         return Long.MAX_VALUE;
     }
 
+    /**
+     * Gets what can be had without a primary: no session is open, and the endpoints are about to be tried in order.
+     *
+     * @return 0 to have them tried; else after how many nanoseconds at the latest it wants to be called again
+     */
+    default long beforeRound() {
+        return 0;
+    }
+
     /** Asks the primary for a sign of life. */
     default void probe() {}
 

@@ -1,6 +1,7 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.Optional;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
@@ -30,6 +31,8 @@ import lockstep.wal.WalListener;
  *                          Prefetcher ┄┄▶ ContinuousRedo ──▶ resource managers
  *                                           │ checkpoint records
  *                                         Restartpoints ──▶ control file, recycling
+ *
+ *   WalSupply: before each round through the endpoints, hands WAL of the archive to the WalReceiver
  * </pre>
  */
 final class Replication implements AutoCloseable {
@@ -50,6 +53,7 @@ final class Replication implements AutoCloseable {
     private final Redo redo;
     private final ContinuousRedo continuousRedo;
     private final WalReceiver receiver;
+    private final WalSupply supply;
     private final Prefetcher prefetcher;
     private Worker restartpointWorker;
     private Worker prefetchWorker;
@@ -66,7 +70,8 @@ final class Replication implements AutoCloseable {
             Workers workers,
             Panic panic,
             ResourceManagers managers,
-            Upstream upstream)
+            Upstream upstream,
+            Optional<Archive> archive)
             throws IOException {
         this.config = config;
         this.upstream = upstream;
@@ -88,8 +93,9 @@ final class Replication implements AutoCloseable {
                 config::retention,
                 clock);
         restartpoints = new Restartpoints(control, managers, this::settledLsn, retention);
-        redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, file.redoLsn());
-        continuousRedo = new ContinuousRedo(redo, this::appliableLsn, this::applied);
+        RecoveryTarget target = config.recovery().target();
+        redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, target, file.redoLsn());
+        continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
                 config,
                 control,
@@ -102,7 +108,9 @@ final class Replication implements AutoCloseable {
                 workers,
                 clock,
                 scan.lastRecordLsn(),
-                Math.max(file.appliableLsn(), marks.primaryFlushedLsn()));
+                Math.max(file.appliableLsn(), marks.primaryFlushedLsn()),
+                this::beforeRound);
+        supply = new WalSupply(config, archive, receiver, continuousRedo, control, walConfig.identity(), disk);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
@@ -120,6 +128,10 @@ final class Replication implements AutoCloseable {
 
     private long appliableLsn() {
         return receiver.appliableLsn();
+    }
+
+    private long beforeRound() {
+        return supply.beforeRound();
     }
 
     private long settledLsn() {
@@ -162,6 +174,10 @@ final class Replication implements AutoCloseable {
 
     Retention retention() {
         return retention;
+    }
+
+    WalSupply supply() {
+        return supply;
     }
 
     Restartpoints restartpoints() {

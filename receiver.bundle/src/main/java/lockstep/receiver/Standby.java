@@ -7,14 +7,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import lockstep.io.Clock;
+import lockstep.io.Commands;
 import lockstep.io.Disk;
 import lockstep.io.DiskFullException;
 import lockstep.io.Panic;
+import lockstep.io.Shutdown;
 import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
 import lockstep.receiver.api.BackupStatus;
 import lockstep.receiver.api.PrefetchStatus;
+import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.RedoStatus;
@@ -50,7 +53,8 @@ import org.slf4j.LoggerFactory;
  *   BASE_BACKUP   takes one from the primary                                      RUNNING
  *   RECOVERING    redoes what is on the disk, as far as the primary is known to   RUNNING, when that is done or redo
  *                 have flushed it                                                 cannot go on for now
- *   RUNNING       receives, acknowledges, redoes                                  STOPPED
+ *   RUNNING       receives, acknowledges, redoes; restores from the archive       STOPPED; FAILED
+ *                 before that ({@link WalSupply}), and stays at the recovery target
  *   DAMAGED       redoes up to the damage, and says so; does not connect          STOPPED
  *   FAILED        says why it cannot start; changes nothing                       STOPPED
  * </pre>
@@ -62,6 +66,17 @@ import org.slf4j.LoggerFactory;
 final class Standby implements StandbyControl, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Standby.class);
 
+    private static final Commands NO_COMMANDS = new Commands() {
+        @Override
+        public int run(String command) {
+            throw new IllegalStateException("no command is configured");
+        }
+
+        @Override
+        public void stop() {}
+    };
+
+    private static final long BACKUP_LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
     private static final long FULL_DISK_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private enum Phase {
@@ -86,6 +101,8 @@ final class Standby implements StandbyControl, AutoCloseable {
     private final Panic panic;
     private final ResourceManagers managers;
     private final Consumer<WalSenders> serving;
+    private final Commands commands;
+    private final Shutdown shutdown;
     private final Upstream upstream;
     private final Runnable wakeRedo = this::wake;
 
@@ -97,7 +114,21 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile ContinuousRedo redo;
     private volatile Redo damagedRedo;
     private volatile boolean paused;
+    private volatile boolean recoveryEnded;
     private volatile Worker startup;
+
+    /** A standby without an archive, that follows its primary for ever. */
+    Standby(
+            StandbyConfig config,
+            Disk disk,
+            Clock clock,
+            Workers workers,
+            Panic panic,
+            ResourceManagers managers,
+            Transports transports,
+            Consumer<WalSenders> serving) {
+        this(config, disk, clock, workers, panic, managers, transports, serving, NO_COMMANDS, (status, reason) -> {});
+    }
 
     /**
      * Makes one that is started later.
@@ -112,7 +143,9 @@ final class Standby implements StandbyControl, AutoCloseable {
             Panic panic,
             ResourceManagers managers,
             Transports transports,
-            Consumer<WalSenders> serving) {
+            Consumer<WalSenders> serving,
+            Commands commands,
+            Shutdown shutdown) {
         this.config = config;
         this.disk = disk;
         this.clock = clock;
@@ -120,6 +153,8 @@ final class Standby implements StandbyControl, AutoCloseable {
         this.panic = panic;
         this.managers = managers;
         this.serving = serving;
+        this.commands = commands;
+        this.shutdown = shutdown;
         upstream = new Upstream(config, transports, workers, clock);
     }
 
@@ -151,13 +186,17 @@ final class Standby implements StandbyControl, AutoCloseable {
                 case STARTING -> begin();
                 case BASE_BACKUP -> awaitBackup();
                 case RECOVERING -> recover();
-                case RUNNING, DAMAGED -> redo.run();
+                case RUNNING -> follow();
+                case DAMAGED -> redo.run();
                 case FAILED, STOPPED -> Step.UNTIL_WOKEN;
             };
         } catch (DiskFullException e) {
             problem = "the standby starts when there is room on the disk: " + e.getMessage();
             log.warn("{}", problem);
             return FULL_DISK_RETRY_NANOS;
+        } catch (RecoveryException e) {
+            cannotGoOn(e.getMessage());
+            return Step.UNTIL_WOKEN;
         } catch (IOException | RuntimeException e) {
             problem = "the standby cannot start: " + e.getMessage();
             log.error("{}", problem, e);
@@ -176,6 +215,10 @@ final class Standby implements StandbyControl, AutoCloseable {
         } else if (disk.list(SegmentFiles.DIRECTORY).stream().anyMatch(WalLayout::isSegmentName)) {
             throw new IOException("the data directory has WAL, but the file " + ControlFile.PATH
                     + " is missing. Restore it, or empty the data directory, so that the standby takes a base backup");
+        } else if (config.primaries().isEmpty()) {
+            throw new RecoveryException(
+                    "the data directory is empty, and primary_conninfo names nobody to take a base backup"
+                            + " from. Take one with \"lockstep backup\"");
         } else {
             backup = new BaseBackup(config, disk, clock, upstream, this::backupComplete);
             become(Phase.BASE_BACKUP, "the data directory is empty");
@@ -190,6 +233,9 @@ final class Standby implements StandbyControl, AutoCloseable {
     }
 
     private long awaitBackup() throws IOException {
+        if (config.backupOnly()) {
+            return awaitBackupOnly();
+        }
         if (!backupComplete) {
             return Step.UNTIL_WOKEN;
         }
@@ -198,6 +244,21 @@ final class Standby implements StandbyControl, AutoCloseable {
         upstream.converse(replication.receiver());
         serving.accept(replication.downstream().senders());
         return Step.AGAIN;
+    }
+
+    private long awaitBackupOnly() {
+        if (backupComplete) {
+            BackupStatus taken = backup.backup();
+            shutdown.shutdown(
+                    Shutdown.GOOD,
+                    "the base backup is complete: " + taken.files() + " files, " + taken.bytes() + " bytes");
+            return Step.UNTIL_WOKEN;
+        }
+        if (upstream.state() == ReceiverState.WAITING) {
+            cannotGoOn("the base backup cannot be taken: " + upstream.lastError());
+            return Step.UNTIL_WOKEN;
+        }
+        return BACKUP_LOOK_NANOS;
     }
 
     /** Finds the end of the WAL on the disk, and puts together what works on it. */
@@ -221,7 +282,21 @@ final class Standby implements StandbyControl, AutoCloseable {
         }
         files.truncate(scan.endLsn(), scan.bytesEndLsn());
         replication = new Replication(
-                config, walConfig, scan, control, marks, files, disk, clock, workers, panic, managers, upstream);
+                config,
+                walConfig,
+                scan,
+                control,
+                marks,
+                files,
+                disk,
+                clock,
+                workers,
+                panic,
+                managers,
+                upstream,
+                config.recovery()
+                        .restoreCommand()
+                        .map(command -> new Archive(command, config.recovery().standbyMode(), commands, disk)));
         redo = replication.redo();
         if (paused) {
             redo.pause();
@@ -246,7 +321,7 @@ final class Standby implements StandbyControl, AutoCloseable {
                 managers,
                 RedoListener.NONE,
                 file.redoLsn());
-        redo = new ContinuousRedo(damagedRedo, () -> limitLsn, () -> {});
+        redo = new ContinuousRedo(damagedRedo, RecoveryTarget.none(), () -> limitLsn, () -> {});
         redo.runBy(startup);
         if (paused) {
             redo.pause();
@@ -275,6 +350,61 @@ final class Standby implements StandbyControl, AutoCloseable {
         return Optional.ofNullable(replication).map(Replication::retention);
     }
 
+    private long follow() {
+        boolean nothingMoreComes = replication.supply().source() == WalSupply.Source.END
+                && replication.receiver().isAllFlushed();
+        long next = redo.run();
+        if (recoveryEnded) {
+            return next;
+        }
+        if (redo.isAtTarget()) {
+            endRecovery();
+        } else if (nothingMoreComes && redo.state() == RedoState.WAITING) {
+            endOfWal();
+        }
+        return next;
+    }
+
+    /** There is no more WAL than what has been redone. */
+    private void endOfWal() {
+        RecoveryTarget target = config.recovery().target();
+        String supplyProblem = replication.supply().problem();
+        if (!supplyProblem.isEmpty()) {
+            cannotGoOn(supplyProblem);
+        } else if (target.isReachedAtEnd(redo.appliedLsn())) {
+            redo.end();
+            endRecovery();
+        } else {
+            cannotGoOn("recovery ended before configured recovery target was reached: the WAL ends at "
+                    + Lsn.text(redo.appliedLsn()) + ", without " + target
+                    + ". Bring the missing WAL into the archive, or correct the target in recovery.conf");
+        }
+    }
+
+    /** The state is what was asked for. */
+    private void endRecovery() {
+        recoveryEnded = true;
+        RecoveryConfig recovery = config.recovery();
+        String where = "recovery target " + recovery.target() + " at " + Lsn.text(redo.appliedLsn());
+        if (redo.consistentLsn() > redo.appliedLsn()) {
+            cannotGoOn("requested recovery stop point is before consistent recovery point: " + where
+                    + ", but the data in this directory has all WAL before " + Lsn.text(redo.consistentLsn())
+                    + ". Begin with an older base backup, or correct the target in recovery.conf");
+            return;
+        }
+        log.info("recovery has come to {}", where);
+        if (recovery.action() == RecoveryConfig.TargetAction.SHUTDOWN) {
+            shutdown.shutdown(Shutdown.GOOD, "shutdown at " + where);
+        }
+    }
+
+    /** What is wrong will not go away by itself. */
+    private void cannotGoOn(String reason) {
+        problem = reason;
+        become(Phase.FAILED, reason);
+        shutdown.shutdown(Shutdown.CANNOT_START, reason);
+    }
+
     /** Returns the WAL, once it is open. */
     Optional<Wal> wal() {
         return Optional.ofNullable(replication).map(Replication::wal);
@@ -291,8 +421,11 @@ final class Standby implements StandbyControl, AutoCloseable {
 
     @Override
     public void resumeRedo() {
-        paused = false;
         ContinuousRedo open = redo;
+        if (open != null && open.isAtTarget()) {
+            throw new IllegalStateException("redo is " + open.reason() + ", and does not go past it");
+        }
+        paused = false;
         if (open != null) {
             open.resume();
         }
@@ -313,6 +446,10 @@ final class Standby implements StandbyControl, AutoCloseable {
                 running == null ? 0 : running.control().systemId(),
                 phase.toString(),
                 problem,
+                running == null
+                        ? WalSupply.Source.PG_WAL.toString()
+                        : running.supply().source().toString(),
+                running == null ? "" : running.supply().problem(),
                 taking == null ? new BackupStatus(false, 0, 0) : taking.backup(),
                 running == null ? receiverStatus() : running.receiverStatus(),
                 redoStatus(running),
@@ -366,6 +503,9 @@ final class Standby implements StandbyControl, AutoCloseable {
         managers.removeListener(wakeRedo);
         if (startup != null) {
             startup.close();
+        }
+        if (replication != null) {
+            replication.supply().stop();
         }
         upstream.close();
         if (replication != null) {

@@ -2,6 +2,8 @@ package lockstep.receiver;
 
 import java.io.IOException;
 import java.util.Arrays;
+import lockstep.config.Parameter;
+import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
 import lockstep.config.StandbyConfiguration;
 import lockstep.config.Units;
@@ -11,6 +13,7 @@ import lockstep.io.FileDisk;
 import lockstep.io.FrameworkStop;
 import lockstep.io.Panic;
 import lockstep.io.Readiness;
+import lockstep.io.ShellCommands;
 import lockstep.io.Shutdown;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
@@ -47,6 +50,9 @@ import org.slf4j.LoggerFactory;
 public final class StandbyComponent {
     private static final Logger log = LoggerFactory.getLogger(StandbyComponent.class);
 
+    /** The framework property that the launcher sets for a server that only takes a base backup. */
+    private static final String BACKUP_ONLY = "lockstep.backup";
+
     private final BundleContext context;
     private final ResourceManagers managers = new ResourceManagers();
     private final Transports transports = new Transports();
@@ -63,41 +69,57 @@ public final class StandbyComponent {
             @Reference DataDirectory directory,
             @Reference Panic panic,
             @Reference Shutdown shutdown,
+            @Reference Parameters parameters,
             ServerConfiguration server,
             StandbyConfiguration recovery,
             BundleContext context)
             throws IOException {
         this.context = context;
-        if (!recovery.standbyMode()) {
-            String reason =
-                    "recovery.conf: standby_mode = off: expected on. To start the server as a primary, remove the"
-                            + " file recovery.conf";
-            shutdown.shutdown(Shutdown.BAD_CONFIGURATION, reason);
-            throw new IllegalArgumentException(reason);
-        }
         try {
             FileDisk disk = new FileDisk(directory.path());
             standby = new Standby(
-                    config(server, recovery, SyncMethod.configured(server.walSyncMethod(), disk)),
+                    config(
+                            server,
+                            recovery,
+                            SyncMethod.configured(server.walSyncMethod(), disk),
+                            recovery(parameters, recovery, shutdown),
+                            context.getProperty(BACKUP_ONLY) != null),
                     disk,
                     Clock.SYSTEM,
                     new ThreadWorkers(),
                     panic,
                     managers,
                     transports,
-                    this::serve);
+                    this::serve,
+                    new ShellCommands(directory.path()),
+                    shutdown);
         } catch (IOException | RuntimeException e) {
             shutdown.shutdown(Shutdown.CANNOT_START, "the standby cannot start: " + e.getMessage());
             throw e;
         }
     }
 
+    private static RecoveryConfig recovery(Parameters parameters, StandbyConfiguration recovery, Shutdown shutdown) {
+        try {
+            return new RecoverySettings(
+                            name -> parameters.get(name).map(Parameter::source).orElse(Parameter.DEFAULT))
+                    .read(recovery);
+        } catch (IllegalArgumentException e) {
+            shutdown.shutdown(Shutdown.BAD_CONFIGURATION, e.getMessage());
+            throw e;
+        }
+    }
+
     private static StandbyConfig config(
-            ServerConfiguration server, StandbyConfiguration recovery, SyncMethod syncMethod) {
+            ServerConfiguration server,
+            StandbyConfiguration recovery,
+            SyncMethod syncMethod,
+            RecoveryConfig recoveryConfig,
+            boolean backupOnly) {
         return new StandbyConfig(
                 recovery.applicationName(),
                 Arrays.stream(recovery.primaryConninfo().split("[,\\s]+", -1))
-                        .filter(endpoint -> !endpoint.isEmpty())
+                        .filter(endpoint -> recoveryConfig.standbyMode() && !endpoint.isEmpty())
                         .map(Endpoint::parse)
                         .toList(),
                 Units.millis(server.walRetrieveRetryInterval()),
@@ -108,7 +130,9 @@ public final class StandbyComponent {
                 new SenderConfig(server.maxWalSenders(), Units.millis(server.walSenderTimeout())),
                 recovery.primarySlotName().strip(),
                 recovery.primarySlotCreate(),
-                Retention.Config.of(server));
+                Retention.Config.of(server),
+                recoveryConfig,
+                backupOnly);
     }
 
     @Activate

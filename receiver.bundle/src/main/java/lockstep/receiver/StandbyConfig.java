@@ -10,7 +10,8 @@ import lockstep.transport.api.Endpoint;
  * How a standby works; each value is a parameter of {@code recovery.conf} or {@code lockstep.conf}.
  *
  * @param name {@code application_name}: what the primary calls it
- * @param primaries {@code primary_conninfo}: where the primary may be, the preferred place first; at least one
+ * @param primaries {@code primary_conninfo}: where the primary may be, the preferred place first; at least one,
+ *     unless there is an archive
  * @param retrieveRetryIntervalMs {@code wal_retrieve_retry_interval}: the pause between rounds through the endpoints
  * @param receiverTimeoutMs {@code wal_receiver_timeout}: after so long a silence a session counts as broken; 0 for never
  * @param statusIntervalMs {@code wal_receiver_status_interval}: the longest time between two status messages
@@ -20,6 +21,8 @@ import lockstep.transport.api.Endpoint;
  * @param slotName {@code primary_slot_name}: the slot on the primary; empty for none
  * @param createSlot {@code primary_slot_create}: whether a base backup makes that slot
  * @param retention how much WAL is kept here, and for whom
+ * @param recovery how far recovery goes, and the archive
+ * @param backupOnly whether the server stops as soon as it has a base backup, or cannot take one
  */
 record StandbyConfig(
         String name,
@@ -32,12 +35,43 @@ record StandbyConfig(
         SenderConfig senders,
         String slotName,
         boolean createSlot,
-        Retention.Config retention) {
+        Retention.Config retention,
+        RecoveryConfig recovery,
+        boolean backupOnly) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
-        if (primaries.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "primary_conninfo names no endpoint: expected one or more, such as tcp://127.0.0.1:5440");
+        if (primaries.isEmpty() && recovery.restoreCommand().isEmpty()) {
+            throw new IllegalArgumentException("primary_conninfo names no endpoint: expected one or more, such as"
+                    + " tcp://127.0.0.1:5440; or set restore_command");
         }
+    }
+
+    /** A standby that follows its primary for ever. */
+    StandbyConfig(
+            String name,
+            List<Endpoint> primaries,
+            long retrieveRetryIntervalMs,
+            long receiverTimeoutMs,
+            long statusIntervalMs,
+            int walBufferBytes,
+            SyncMethod syncMethod,
+            SenderConfig senders,
+            String slotName,
+            boolean createSlot,
+            Retention.Config retention) {
+        this(
+                name,
+                primaries,
+                retrieveRetryIntervalMs,
+                receiverTimeoutMs,
+                statusIntervalMs,
+                walBufferBytes,
+                syncMethod,
+                senders,
+                slotName,
+                createSlot,
+                retention,
+                RecoveryConfig.NONE,
+                false);
     }
 }

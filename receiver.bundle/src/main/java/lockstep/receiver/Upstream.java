@@ -197,10 +197,17 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         }
         Link open = link;
         if (open == null) {
-            connect();
-            return AGAIN;
+            long elsewhere = isRoundBegun() ? 0 : conversation.beforeRound();
+            if (elsewhere == 0) {
+                connect();
+            }
+            return elsewhere;
         }
         return open.ending ? UNTIL_WOKEN : Math.min(conversation.tick(), watch(open));
+    }
+
+    private synchronized boolean isRoundBegun() {
+        return nextEndpoint > 0;
     }
 
     private void connect() {
@@ -255,7 +262,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         retryAtNanos = clock.nanos() + pause;
         become(
                 ReceiverState.WAITING,
-                "no primary can be used; next try in " + TimeUnit.NANOSECONDS.toMillis(pause) + " ms");
+                (config.primaries().isEmpty() ? "there is no primary" : "no primary can be used") + "; next try in "
+                        + TimeUnit.NANOSECONDS.toMillis(pause) + " ms");
     }
 
     private long retryIntervalNanos() {
@@ -284,7 +292,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         return timeout / 2 - silent;
     }
 
-    private void wake() {
+    /** Has the conversation asked soon what can be had without a primary, if it waits to be. */
+    void wake() {
         Worker own = worker;
         if (own != null) {
             own.wake();

@@ -4,10 +4,14 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import lockstep.io.Clock;
+import lockstep.io.DiskFile;
 import lockstep.io.Workers;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
+import lockstep.recovery.EpochNote;
 import lockstep.recovery.Epochs;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
@@ -22,7 +26,9 @@ import lockstep.wal.ReadResult;
 import lockstep.wal.Wal;
 import lockstep.wal.WalChecker;
 import lockstep.wal.WalCorruptionException;
+import lockstep.wal.WalEnd;
 import lockstep.wal.WalIdentity;
+import lockstep.wal.WalLayout;
 import lockstep.wal.WalReader;
 import lockstep.wal.WalRecord;
 import lockstep.wal.WalSource;
@@ -60,6 +66,11 @@ import org.slf4j.LoggerFactory;
  * <p><b>WAL that is not valid</b> is never stored past its last good record nor acknowledged. The primary is told, the
  * session ends, and the range is asked for again; when it is bad at the same place once more, after the retry interval.
  *
+ * <p><b>WAL from the archive</b> ({@link WalSupply}) comes while there is no session, and takes the same way. Where both have WAL, the
+ * archive's counts: it had been flushed by the primary. What is here besides and was never known to be flushed may be the only copy
+ * of a commit, so it is cut back only where the archive has other bytes. An epoch that begins in such WAL is known from its first
+ * record ({@link EpochNote}), and is stored in the control file before that WAL may be redone.
+ *
  * <p><b>Back-pressure.</b> While the WAL buffers are full, because the disk is slow or has no room, the session's thread waits
  * here, and with it the transport and in the end the primary's sender; nothing piles up. Each piece is checked and stored in
  * one step of exactly the size there is room for, so that a session may end between any two.
@@ -74,6 +85,7 @@ final class WalReceiver implements Conversation {
     /** While the disk is full, the writer tries at its own pace. */
     private static final long FULL_DISK_WAIT_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
+    private static final int ARCHIVE_PIECE_BYTES = 128 << 10;
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long LEAVE_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -87,6 +99,7 @@ final class WalReceiver implements Conversation {
     private final Downstream downstream;
     private final Workers workers;
     private final Clock clock;
+    private final LongSupplier beforeRound;
     private final Acknowledger acks;
 
     /** Used on the session's thread alone. */
@@ -96,6 +109,9 @@ final class WalReceiver implements Conversation {
     private boolean agreed;
 
     private long lastCorruptLsn = -1;
+
+    /** Up to where the bytes are known to be those of the archive; on the worker {@code wal-receiver} and in sessions. */
+    private long archivedLsn;
 
     private volatile long checkedLsn;
     private volatile long primaryFlushedLsn;
@@ -109,6 +125,7 @@ final class WalReceiver implements Conversation {
      *
      * @param lastRecordLsn where its last record begins, or {@link WalReader#UNKNOWN}
      * @param primaryFlushedLsn up to where the primary is known to have flushed
+     * @param beforeRound see {@link Conversation#beforeRound}
      */
     WalReceiver(
             StandbyConfig config,
@@ -122,7 +139,8 @@ final class WalReceiver implements Conversation {
             Workers workers,
             Clock clock,
             long lastRecordLsn,
-            long primaryFlushedLsn) {
+            long primaryFlushedLsn,
+            LongSupplier beforeRound) {
         this.config = config;
         this.control = control;
         this.wal = wal;
@@ -134,6 +152,7 @@ final class WalReceiver implements Conversation {
         this.workers = workers;
         this.clock = clock;
         this.primaryFlushedLsn = primaryFlushedLsn;
+        this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
         acks = new Acknowledger(wal, () -> checkedLsn, redo::appliedLsn, clock);
         wal.addListener(acks);
@@ -297,6 +316,7 @@ final class WalReceiver implements Conversation {
             downstream.endSessions("this server has learned of a new epoch of the log");
         }
         startLsn = answer.startLsn();
+        archivedLsn = 0;
         agreed = true;
         upstream.streaming("streaming WAL from " + Lsn.text(startLsn) + " on timeline " + answer.timeline());
         primaryFlushedLsn = answer.flushedLsn();
@@ -330,51 +350,56 @@ final class WalReceiver implements Conversation {
                 if (upstream.isEnding()) {
                     return;
                 }
-                if (acks.isDiskFull()) {
-                    workers.pause(FULL_DISK_WAIT_NANOS);
-                } else {
-                    wal.wakeWriter();
-                    workers.pause(ROOM_WAIT_NANOS);
-                }
+                waitForRoom();
                 continue;
             }
             bytes.limit(bytes.position() + room);
-            if (!store(bytes)) {
+            try {
+                store(bytes);
+            } catch (WalCorruptionException e) {
+                corrupted(e);
                 return;
             }
             bytes.limit(end).position(bytes.position() + room);
         }
     }
 
-    /** Checks and stores a piece for which there is room; returns whether it was good. */
-    private boolean store(ByteBuffer piece) throws IOException {
+    private void waitForRoom() {
+        if (acks.isDiskFull()) {
+            workers.pause(FULL_DISK_WAIT_NANOS);
+        } else {
+            wal.wakeWriter();
+            workers.pause(ROOM_WAIT_NANOS);
+        }
+    }
+
+    /** Checks and stores a piece for which there is room; of one that is not good, only the records before that. */
+    private void store(ByteBuffer piece) throws IOException {
         long lsn = wal.filledLsn();
         try {
             checker.accept(lsn, piece);
         } catch (WalCorruptionException e) {
-            corrupted(lsn, piece, e);
-            return false;
+            long good = checker.checkedLsn();
+            long lastRecordLsn = checker.lastRecordLsn();
+            if (good < lsn) {
+                cutBack(good, lastRecordLsn);
+            } else {
+                wal.receive(lsn, piece.duplicate().limit(piece.position() + (int) (good - lsn)));
+                checkFrom(good, lastRecordLsn);
+                wal.wakeWriter();
+            }
+            throw e;
         }
         checkedLsn = checker.checkedLsn();
         wal.receive(lsn, piece);
-        return true;
     }
 
-    private void corrupted(long lsn, ByteBuffer piece, WalCorruptionException found) throws IOException {
-        long good = checker.checkedLsn();
-        long lastRecordLsn = checker.lastRecordLsn();
-        String text = "WAL that came from the primary is not valid, and is asked for again from " + Lsn.text(good)
+    private void corrupted(WalCorruptionException found) {
+        String text = "WAL that came from the primary is not valid, and is asked for again from " + Lsn.text(checkedLsn)
                 + ": " + found.getMessage();
         log.error("{}", text);
         corruptions.incrementAndGet();
         acks.explain(Reason.CRC_MISMATCH, found.lsn(), text);
-        if (good < lsn) {
-            cutBack(good, lastRecordLsn);
-        } else {
-            wal.receive(lsn, piece.duplicate().limit(piece.position() + (int) (good - lsn)));
-            checkFrom(good, lastRecordLsn);
-            wal.wakeWriter();
-        }
         boolean again = lastCorruptLsn == found.lsn();
         lastCorruptLsn = found.lsn();
         if (again) {
@@ -382,6 +407,148 @@ final class WalReceiver implements Conversation {
         } else {
             upstream.end(text);
         }
+    }
+
+    // WAL from the archive, while there is no session.
+
+    /** Returns from where on WAL is of use that the archive has: all before it is here, and the primary's. */
+    long neededFromArchiveLsn() throws IOException {
+        return Math.max(archivedLsn, Math.min(lastSettledLsn(), wal.filledLsn()));
+    }
+
+    /**
+     * Takes the segment of the archive that holds {@link #neededFromArchiveLsn}, and lets redo have it.
+     *
+     * @param stopped whether the server is stopping, so that the rest can wait
+     * @return whether it is WAL to its end; if not, nothing was written in the rest of it
+     * @throws WalCorruptionException if it is not valid; the records before are taken
+     */
+    boolean takeArchived(DiskFile segment, BooleanSupplier stopped) throws IOException {
+        WalLayout layout = identity.layout();
+        long fromLsn = neededFromArchiveLsn();
+        long settled = lastSettledLsn();
+        long segmentEndLsn = layout.segmentStart(layout.segmentOf(fromLsn) + 1);
+        long bothLsn = Math.min(wal.filledLsn(), segmentEndLsn);
+        long sameLsn = sameUpTo(segment, fromLsn, bothLsn);
+        if (sameLsn < bothLsn) {
+            if (isUnwritten(segment, sameLsn & -WalLayout.ALIGNMENT)) {
+                return false;
+            }
+            log.warn(
+                    "the WAL is cut back from {} to {}: the archive has other WAL there, so the primary lost it in a crash",
+                    Lsn.text(wal.filledLsn()),
+                    Lsn.text(fromLsn));
+            cutBack(fromLsn, WalReader.UNKNOWN);
+        }
+        boolean whole = true;
+        try {
+            storeArchived(segment, segmentEndLsn, stopped);
+        } catch (WalCorruptionException e) {
+            whole = false;
+            if (!isUnwritten(segment, checkedLsn)) {
+                throw e;
+            }
+        } finally {
+            archivedLsn = Math.min(segmentEndLsn, wal.filledLsn());
+            learnEpochs(settled);
+            primaryFlushed(Math.min(checkedLsn, segmentEndLsn));
+            wal.wakeWriter();
+        }
+        return whole;
+    }
+
+    private void storeArchived(DiskFile segment, long segmentEndLsn, BooleanSupplier stopped) throws IOException {
+        ByteBuffer piece = ByteBuffer.allocateDirect(ARCHIVE_PIECE_BYTES);
+        while (wal.filledLsn() < segmentEndLsn && !stopped.getAsBoolean()) {
+            long lsn = wal.filledLsn();
+            int room = (int) Math.min(Math.min(wal.receiveRoomBytes(), piece.capacity()), segmentEndLsn - lsn);
+            if (room == 0) {
+                waitForRoom();
+                continue;
+            }
+            read(segment, lsn, piece.clear().limit(room));
+            store(piece.flip());
+        }
+    }
+
+    private void read(DiskFile segment, long lsn, ByteBuffer bytes) throws IOException {
+        int wanted = bytes.remaining();
+        if (segment.read(bytes, identity.layout().offsetInSegment(lsn)) < wanted) {
+            throw new IOException("the restored segment ends before " + Lsn.text(lsn + wanted));
+        }
+    }
+
+    /** Returns up to where the bytes in the archive's segment are those that are here. */
+    private long sameUpTo(DiskFile segment, long fromLsn, long toLsn) throws IOException {
+        ByteBuffer theirs = ByteBuffer.allocateDirect(ARCHIVE_PIECE_BYTES);
+        ByteBuffer ours = ByteBuffer.allocateDirect(ARCHIVE_PIECE_BYTES);
+        try (WalSource source = wal.source()) {
+            long lsn = fromLsn;
+            while (lsn < toLsn) {
+                int read = source.read(lsn, ours.clear().limit((int) Math.min(ours.capacity(), toLsn - lsn)));
+                if (read == 0) {
+                    throw new IOException("the WAL at " + Lsn.text(lsn) + " is not in the segment files any more");
+                }
+                read(segment, lsn, theirs.clear().limit(read));
+                int differs = theirs.flip().mismatch(ours.flip());
+                if (differs >= 0) {
+                    return lsn + differs;
+                }
+                lsn += read;
+            }
+            return toLsn;
+        }
+    }
+
+    private boolean isUnwritten(DiskFile segment, long lsn) throws IOException {
+        return WalEnd.isUnwritten(segment, identity.layout(), lsn);
+    }
+
+    /** Stores the epochs that begin in WAL from the archive. */
+    private void learnEpochs(long fromLsn) throws IOException {
+        Epochs known = control.get().epochs();
+        Epochs learnt = known;
+        try (WalSource source = wal.source()) {
+            WalReader reader = new WalReader(source, identity);
+            reader.seek(fromLsn, WalReader.UNKNOWN);
+            WalRecord record = new WalRecord();
+            while (reader.next(record, checkedLsn) == ReadResult.RECORD) {
+                learnt = EpochNote.read(record).orElse(learnt);
+            }
+        }
+        if (!learnt.continues(known)) {
+            throw new IOException("the epochs " + learnt + " of the archive's WAL do not continue this server's "
+                    + known + ": they are logs of two servers that went their own ways. Correct restore_command");
+        }
+        if (!learnt.equals(known)) {
+            Epochs next = learnt;
+            control.update(present -> present.with(next));
+        }
+    }
+
+    /** Lets redo have all whole records that are here, because no primary will ever say how far it had flushed them. */
+    void countAll() {
+        primaryFlushed(checkedLsn);
+    }
+
+    /** Returns whether all whole records that are here are on the disk. */
+    boolean isAllFlushed() {
+        return acks.flushedLsn() >= checkedLsn;
+    }
+
+    /** Returns how much WAL is here that has not been redone. */
+    long aheadOfRedoBytes() {
+        return wal.filledLsn() - redo.appliedLsn();
+    }
+
+    /** Returns the end of the last whole record that is here. */
+    long lastCheckedLsn() {
+        return checkedLsn;
+    }
+
+    @Override
+    public long beforeRound() {
+        return beforeRound.getAsLong();
     }
 
     @Override

@@ -11,6 +11,7 @@ import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
+import lockstep.recovery.EpochNote;
 import lockstep.recovery.Epochs;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Message;
@@ -31,6 +32,7 @@ import lockstep.wal.CommitRecord;
 import lockstep.wal.Placement;
 import lockstep.wal.ReadResult;
 import lockstep.wal.RecordGroup;
+import lockstep.wal.RestorePointRecord;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
 import lockstep.wal.TimelineHistory;
@@ -112,6 +114,37 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
             wal.insert(group, Placement.NONE);
         }
         return end();
+    }
+
+    /** Commits a number at a time of the clock, and returns the transaction. */
+    int commitAt(long number, long micros) {
+        int xid = nextXid++;
+        RecordGroup group = new RecordGroup();
+        group.add(xid, Numbers.ID, 0, Long.BYTES).putLong(number);
+        new CommitRecord(micros).encode(group.add(xid, CommitRecord.RMGR, CommitRecord.COMMIT, CommitRecord.BYTES));
+        wal.insert(group, Placement.NONE);
+        return xid;
+    }
+
+    /** Gives the end of the log a name, and returns where it ends then. */
+    long restorePoint(String name) {
+        RecordGroup group = new RecordGroup();
+        new RestorePointRecord(0, name)
+                .encode(group.add(0, XlogInfo.RMGR, XlogInfo.RESTORE_POINT, RestorePointRecord.BYTES));
+        return wal.insert(group, Placement.NONE);
+    }
+
+    /** Ends the present segment, so that all before it is in whole segments on the disk. */
+    void finishSegment() {
+        wal.awaitFlushed(wal.switchSegment());
+        flushedLsn = end();
+    }
+
+    /** Leaves the note of the present epoch, as a primary does that comes back from a crash. */
+    void noteEpoch() {
+        RecordGroup group = new RecordGroup();
+        EpochNote.add(group, epochs);
+        wal.insert(group, Placement.NONE);
     }
 
     /** Writes a checkpoint record from which redo would start here, and returns where the log ends then. */

@@ -146,7 +146,19 @@ class DefinitionTest {
         assertEquals(Parameter.Type.BOOLEAN, declared.get("standby_mode").type());
         assertEquals("recovery.conf", declared.get("primary_conninfo").file());
         assertEquals(
-                List.of("standby_mode", "wal_buffers", "wal_segment_size", "wal_sync_method"),
+                List.of(
+                        "recovery_target_action",
+                        "recovery_target_inclusive",
+                        "recovery_target_lsn",
+                        "recovery_target_name",
+                        "recovery_target_time",
+                        "recovery_target_timeline",
+                        "recovery_target_xid",
+                        "restore_command",
+                        "standby_mode",
+                        "wal_buffers",
+                        "wal_segment_size",
+                        "wal_sync_method"),
                 declared.values().stream()
                         .filter(Definition::atStart)
                         .map(Definition::name)

@@ -16,7 +16,11 @@ public interface StandbyControl {
      */
     void pauseRedo();
 
-    /** Ends what {@link #pauseRedo} began. */
+    /**
+     * Ends what {@link #pauseRedo} began.
+     *
+     * @throws IllegalStateException if recovery has come to its target, past which there is no redo
+     */
     void resumeRedo();
 
     /**

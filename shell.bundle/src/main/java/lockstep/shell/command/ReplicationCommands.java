@@ -137,7 +137,7 @@ public final class ReplicationCommands {
     /** Pauses or resumes redo. */
     @Descriptor("pause redo on this standby, or let it go on; WAL is received and acknowledged all the same")
     public String redo(
-            @Descriptor("one JSON object: state, replay_lsn")
+            @Descriptor("one JSON object: state, reason, replay_lsn")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("pause | resume") String... words) {
@@ -152,8 +152,10 @@ public final class ReplicationCommands {
         return json
                 ? new Fields()
                         .text("state", redo.state().toString())
+                        .text("reason", redo.reason())
                         .lsn("replay_lsn", redo.appliedLsn())
                         .json()
-                : "redo is " + redo.state() + " at " + Lsn.text(redo.appliedLsn());
+                : "redo is " + redo.state() + " at " + Lsn.text(redo.appliedLsn())
+                        + (redo.reason().isEmpty() ? "" : ": " + redo.reason());
     }
 }

@@ -128,7 +128,9 @@ public final class ServerCommands {
     private static void standby(Fields fields, StandbyReport report) {
         ReceiverStatus receiver = report.receiver();
         RedoStatus redo = report.redo();
-        fields.text("receiver", receiver.state().toString())
+        fields.text("wal_source", report.walSource())
+                .text("archive_problem", report.archiveProblem())
+                .text("receiver", receiver.state().toString())
                 .text("redo", redo.state().toString())
                 .text("redo_reason", redo.reason())
                 .lsn("receive_lsn", receiver.receivedLsn())

@@ -31,7 +31,9 @@ import org.osgi.service.component.annotations.ReferencePolicy;
 @Component(service = WalCommands.class)
 @GogoCommand(scope = "lockstep", function = "wal")
 public final class WalCommands {
-    private static final String USAGE = "wal ls | wal dump [FROM] [TO] | wal verify | wal switch [--json]";
+    private static final String USAGE =
+            "wal ls | wal dump [FROM] [TO] | wal verify | wal switch | wal restore-point NAME [--json]";
+    private static final String RESTORE_POINT = "restore-point";
     private static final int MAX_WORDS = 3;
 
     /** What may be torn at the end if the server cannot tell: PostgreSQL's largest automatic {@code wal_buffers}. */
@@ -59,18 +61,21 @@ public final class WalCommands {
 
     /** Does one of four things. */
     @Descriptor("ls: list the segments; dump: show records as pg_waldump does; verify: read all and report the first"
-            + " damage; switch: end the present segment")
+            + " damage; switch: end the present segment; restore-point: give the end of the log a name to recover to")
     public String wal(
             CommandSession session,
             @Descriptor("one JSON object") @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
-            @Descriptor("ls | dump [FROM] [TO] | verify | switch; FROM and TO are LSNs, without FROM from the last"
-                            + " checkpoint's redo position")
+            @Descriptor("ls | dump [FROM] [TO] | verify | switch | restore-point NAME; FROM and TO are LSNs, without"
+                            + " FROM from the last checkpoint's redo position")
                     String... words)
             throws IOException, InterruptedException {
         Words given = new Words(USAGE, 1, MAX_WORDS, words);
-        String what = given.oneOf(USAGE, "ls", "dump", "verify", "switch");
-        if (given.find(1).isPresent() && !what.equals("dump")) {
+        String what = given.oneOf(USAGE, "ls", "dump", "verify", "switch", RESTORE_POINT);
+        boolean wrong = what.equals(RESTORE_POINT)
+                ? given.find(1).isEmpty() || given.find(2).isPresent()
+                : given.find(1).isPresent() && !what.equals("dump");
+        if (wrong) {
             throw new IllegalArgumentException("usage: " + USAGE);
         }
         return switch (what) {
@@ -80,6 +85,7 @@ public final class WalCommands {
                 yield null;
             }
             case "verify" -> verify(json);
+            case RESTORE_POINT -> restorePoint(given.get(1), json);
             default -> switchSegment(json);
         };
     }
@@ -188,5 +194,10 @@ public final class WalCommands {
         long lsn =
                 primary.wal().orElseThrow(() -> LocalServer.notRunning(primary)).switchSegment();
         return new Fields().lsn("lsn", lsn).present(json);
+    }
+
+    private String restorePoint(String name, boolean json) throws IOException {
+        long lsn = server.primary("restore points are made").restorePoint(name);
+        return new Fields().lsn("lsn", lsn).text("name", name).present(json);
     }
 }

@@ -194,6 +194,16 @@ class CommandsTest {
     }
 
     @Test
+    void aRestorePointIsARecordWithItsName() {
+        String lsn = shell.run("wal restore-point before-upgrade").replaceAll("(?s)lsn +([0-9A-F/]+).*", "$1");
+        matches(
+                "(?s).*\"end_lsn\":\"" + lsn + "\"[^}]*\"rmgr\":\"XLOG\"[^}]*RESTORE_POINT before-upgrade\".*",
+                shell.run("wal dump --json"));
+        assertTrue(shell.fail("wal restore-point").startsWith("usage:"));
+        assertTrue(shell.fail("wal restore-point " + "x".repeat(64)).contains("expected 1 to 63 bytes"));
+    }
+
+    @Test
     void goodWalIsVerifiedAndAFlippedByteIsFoundWithItsSegment() throws IOException {
         for (int i = 0; i < 20; i++) {
             shell.run("put key" + i + " value");

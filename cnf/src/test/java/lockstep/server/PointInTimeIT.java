@@ -1,0 +1,166 @@
+package lockstep.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import lockstep.server.ServerProcess.Result;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A base backup and an archive bring back every moment since the backup. */
+class PointInTimeIT {
+    private static final int CANNOT_START = 74;
+    private static final int BAD_CONFIGURATION = 78;
+
+    @TempDir
+    private Path folder;
+
+    private String endpoint;
+
+    private ServerProcess primary() {
+        endpoint = "tcp://127.0.0.1:" + Pair.freePort();
+        return ServerProcess.primary(
+                folder.resolve("p"),
+                "--listen",
+                endpoint,
+                "--set",
+                "wal_segment_size=1MB",
+                "--set",
+                "synchronous_standby_names=");
+    }
+
+    private Path backup(String name) {
+        Path directory = folder.resolve(name);
+        Result taken = ServerProcess.lockstep("backup", directory.toString(), "--from", endpoint);
+        assertEquals(0, taken.status(), taken::toString);
+        assertTrue(taken.out().contains("the base backup is complete"), taken::toString);
+        return directory;
+    }
+
+    /** Ends the present segment, stops the primary, and copies all segments, as {@code archive_command} does. */
+    private void archive(ServerProcess primary) throws IOException {
+        primary.shell("wal", "switch");
+        long endLsn = primary.askLsn("flush_lsn", "status");
+        primary.stop();
+        Path archive = Files.createDirectory(folder.resolve("archive"));
+        for (Path segment : Pair.segments(primary)) {
+            if (Pair.startLsn(segment.getFileName().toString()) < endLsn) {
+                Files.copy(segment, archive.resolve(segment.getFileName().toString()));
+            }
+        }
+    }
+
+    /** Describes a server that recovers a copy of a backup. */
+    private ServerProcess recovery(Path backup, String name, String... settings) throws IOException {
+        Path directory = folder.resolve(name);
+        Result copied = ServerProcess.run(List.of("cp", "-a", backup.toString(), directory.toString()));
+        assertEquals(0, copied.status(), copied::toString);
+        Files.writeString(
+                directory.resolve("recovery.conf"),
+                "standby_mode = off\nrestore_command = 'cp " + folder.resolve("archive") + "/%f %p'\n"
+                        + String.join("\n", settings) + "\n");
+        return ServerProcess.standby(directory);
+    }
+
+    private void assertRecovered(Path backup, String digest, String setting, String... more) throws IOException {
+        String[] settings = new String[more.length + 1];
+        settings[0] = setting;
+        System.arraycopy(more, 0, settings, 1, more.length);
+        try (ServerProcess server = recovery(backup, "recovered-" + setting.split(" ", 2)[0], settings)) {
+            server.start();
+            server.await(() -> server.ask("redo_reason", "status").startsWith("paused at recovery target"));
+            assertEquals(digest, server.ask("digest", "digest"), setting);
+            assertEquals("1", server.shell("get", "before").strip());
+            assertTrue(server.tryShell("redo", "resume").err().contains("paused at recovery target"));
+            server.stop();
+        }
+    }
+
+    @Test
+    void aBackupAndTheArchiveGiveTheStoreAsItWasAtAnyPoint() throws IOException {
+        try (ServerProcess primary = primary().start()) {
+            primary.shell("put", "before", "1");
+            Path backup = backup("backup");
+            Matcher first = commit(primary, primary.shell("put", "k", "first"));
+            String firstDigest = primary.ask("digest", "digest");
+            primary.shell("load", "--outstanding", "100", "--bytes", "5000", "--seconds", "1");
+            String lsn = lsn(primary.shell("put", "k", "second"));
+            String digest = primary.ask("digest", "digest");
+            primary.shell("wal", "restore-point", "the second");
+            primary.shell("put", "k", "third");
+            primary.shell("load", "--outstanding", "100", "--bytes", "5000", "--seconds", "1");
+            assertNotEquals(digest, primary.ask("digest", "digest"));
+            archive(primary);
+            assertRecovered(backup, digest, "recovery_target_name = 'the second'");
+            assertRecovered(backup, digest, "recovery_target_lsn = '" + lsn + "'", "recovery_target_inclusive = off");
+            assertRecovered(backup, firstDigest, "recovery_target_xid = " + first.group("xid"));
+            assertRecovered(backup, firstDigest, "recovery_target_time = '" + first.group("time") + "'");
+        }
+    }
+
+    private static String lsn(String committed) {
+        return committed.strip().substring("COMMIT ".length());
+    }
+
+    /** Finds the commit record that ends at the position that a commit has told. */
+    private static Matcher commit(ServerProcess primary, String committed) {
+        String dump = primary.shell("wal", "dump", "--json");
+        Matcher record = Pattern.compile("\"end_lsn\":\"" + lsn(committed)
+                        + "\"[^}]*\"xid\":(?<xid>[0-9]+)[^}]*\"description\":\"COMMIT (?<time>[^\"]+)\"")
+                .matcher(dump);
+        assertTrue(record.find(), dump);
+        return record;
+    }
+
+    @Test
+    void whatIsWrongWithARecoveryIsSaidAndEndsTheServer() throws IOException {
+        try (ServerProcess primary = primary().start()) {
+            primary.shell("put", "before", "1");
+            Path backup = backup("backup");
+            primary.shell("load", "--outstanding", "100", "--bytes", "5000", "--seconds", "1");
+            primary.shell("put", "last", "1");
+            archive(primary);
+            assertRefused(
+                    recovery(backup, "twice", "recovery_target_xid = 7", "recovery_target_name = x"),
+                    BAD_CONFIGURATION,
+                    "recovery.conf:4: recovery_target_name: recovery has at most one target, and recovery.conf:3");
+            assertRefused(
+                    recovery(backup, "no-time", "recovery_target_time = tomorrow"),
+                    BAD_CONFIGURATION,
+                    "recovery.conf:3: recovery_target_time = tomorrow: \"tomorrow\" is no time");
+            try (ServerProcess server = recovery(backup, "never", "recovery_target_name = never")) {
+                assertEnds(server, "recovery ended before configured recovery target was reached");
+            }
+            Path fatal = recovery(backup, "fatal").directory();
+            Files.writeString(
+                    fatal.resolve("recovery.conf"),
+                    "restore_command = 'no-such-program %f'\n",
+                    StandardOpenOption.APPEND);
+            try (ServerProcess server = ServerProcess.standby(fatal)) {
+                assertEnds(server, "restore_command ended with status 127");
+            }
+        }
+    }
+
+    private static void assertRefused(ServerProcess server, int status, String reason) {
+        Result refused = server.tryStart();
+        assertEquals(status, refused.status(), refused::toString);
+        assertTrue(refused.err().contains(reason), refused::toString);
+    }
+
+    /** Starts a server that may be ready for a moment, and ends with a reason. */
+    private static void assertEnds(ServerProcess server, String reason) {
+        Result started = server.tryStart();
+        assertTrue(started.status() == 0 || started.status() == CANNOT_START, started::toString);
+        server.await(() -> server.tryShell("status").status() != 0);
+        assertTrue(server.log().contains(reason), server::log);
+    }
+}

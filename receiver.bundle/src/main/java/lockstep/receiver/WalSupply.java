@@ -1,0 +1,220 @@
+package lockstep.receiver;
+
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import lockstep.io.Disk;
+import lockstep.io.DiskFile;
+import lockstep.io.Step;
+import lockstep.recovery.ControlStore;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.WalCorruptionException;
+import lockstep.wal.WalEnd;
+import lockstep.wal.WalIdentity;
+import lockstep.wal.WalLayout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where the next WAL comes from: what is in {@code pg_wal}, the archive, a primary, in turn.
+ *
+ * <p><b>Idea.</b> A segment from the archive takes the same way as WAL from a primary: through the receiver's checks into the WAL
+ * buffers, and from there to {@code pg_wal} and to redo. So there is one WAL and one end of it, whatever its parts came from, and
+ * redo, restartpoints and recycling know of no archive. What is archived had been flushed by the primary; so it may be redone, as
+ * soon as it is on this disk.
+ *
+ * <p>The archive is asked before each round through the primary's endpoints, when there is no session: at the start, after a
+ * session has ended, and after each round in vain.
+ *
+ * <pre>
+ *   source    event                                                 next
+ *   PG_WAL    all of it is redone, or redo cannot go on for now     ARCHIVE, or STREAM if there is none
+ *   ARCHIVE   a segment is restored                                 ARCHIVE, when redo has come near its end
+ *   ARCHIVE   it does not have the next segment                     STREAM; without standby mode END
+ *   ARCHIVE   what it has is damaged                                STREAM; without standby mode END, and a problem
+ *   ARCHIVE   restore_command cannot run                            END, and a problem
+ *   STREAM    the session has ended, or no endpoint can be used     ARCHIVE
+ *   any       redo has come to the recovery target                  (as it is: nothing more is asked for)
+ * </pre>
+ *
+ * <p>At END, the server goes on until all WAL that came before is redone, because the recovery target may be there; then a problem
+ * stops it. A damaged segment in the archive is never taken for the end of the WAL: the end is where nothing was written, in the last
+ * segment there is.
+ *
+ * <p><b>Threads.</b> Asked on the worker {@code wal-receiver}; status may be read from any.
+ */
+final class WalSupply {
+    private static final Logger log = LoggerFactory.getLogger(WalSupply.class);
+
+    /** How far WAL is restored ahead of redo. */
+    private static final int SEGMENTS_AHEAD = 2;
+
+    private static final long AT_ONCE_NANOS = 1;
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+    /** Where the next WAL comes from. */
+    enum Source {
+        PG_WAL,
+        ARCHIVE,
+        STREAM,
+        END;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    private final StandbyConfig config;
+    private final Optional<Archive> archive;
+    private final WalReceiver receiver;
+    private final ContinuousRedo redo;
+    private final ControlStore control;
+    private final WalIdentity identity;
+    private final WalLayout layout;
+    private final Disk disk;
+    private volatile Source source = Source.PG_WAL;
+    private volatile String problem = "";
+    private volatile boolean stopped;
+
+    WalSupply(
+            StandbyConfig config,
+            Optional<Archive> archive,
+            WalReceiver receiver,
+            ContinuousRedo redo,
+            ControlStore control,
+            WalIdentity identity,
+            Disk disk) {
+        this.config = config;
+        this.archive = archive;
+        this.receiver = receiver;
+        this.redo = redo;
+        this.control = control;
+        this.disk = disk;
+        this.identity = identity;
+        layout = identity.layout();
+    }
+
+    /**
+     * Gets WAL that can be had without a session.
+     *
+     * @return 0 if that is all for now, and a primary shall be asked; else after how many nanoseconds to ask again
+     */
+    long beforeRound() {
+        if (stopped || source == Source.END || redo.isAtTarget()) {
+            return Step.UNTIL_WOKEN;
+        }
+        if (archive.isEmpty()) {
+            become(Source.STREAM, "there is no archive");
+            return 0;
+        }
+        if (receiver.aheadOfRedoBytes() > (long) SEGMENTS_AHEAD * layout.segmentBytes()) {
+            return LOOK_NANOS;
+        }
+        become(Source.ARCHIVE, "restore_command is asked");
+        try {
+            return restoreNext(archive.get()) ? AT_ONCE_NANOS : exhausted();
+        } catch (WalCorruptionException e) {
+            return damaged(e.getMessage());
+        } catch (RecoveryException e) {
+            problem = e.getMessage();
+            return end(e.getMessage());
+        } catch (IOException e) {
+            tell("WAL cannot be restored from the archive for now: " + e.getMessage());
+            return TimeUnit.MILLISECONDS.toNanos(config.retrieveRetryIntervalMs());
+        }
+    }
+
+    /** Restores the segment with the first WAL that is not known to be the primary's; returns whether that brought WAL. */
+    private boolean restoreNext(Archive from) throws IOException {
+        String oldestNeeded =
+                identity.segmentName(layout.segmentOf(control.get().redoLsn()));
+        long lsn = receiver.neededFromArchiveLsn();
+        long segment = layout.segmentOf(lsn);
+        String name = identity.segmentName(segment);
+        if (!restore(from, name, oldestNeeded)) {
+            return false;
+        }
+        boolean whole;
+        try (DiskFile restored = disk.openForReading(Archive.RESTORED)) {
+            whole = receiver.takeArchived(restored, () -> stopped);
+        }
+        String next = identity.segmentName(segment + 1);
+        if (!whole && restore(from, next, oldestNeeded) && isWritten(segment + 1)) {
+            throw new WalCorruptionException(
+                    name,
+                    receiver.lastCheckedLsn(),
+                    "the archived segment has no WAL from there on, but " + next + " is in the archive and has");
+        }
+        disk.delete(Archive.RESTORED);
+        problem = "";
+        return receiver.neededFromArchiveLsn() > lsn;
+    }
+
+    private boolean restore(Archive from, String segment, String oldestNeeded) throws IOException {
+        return from.restore(segment, oldestNeeded, OptionalLong.of(layout.segmentBytes()));
+    }
+
+    private boolean isWritten(long segment) throws IOException {
+        try (DiskFile restored = disk.openForReading(Archive.RESTORED)) {
+            return !WalEnd.isUnwritten(restored, layout, layout.segmentStart(segment));
+        }
+    }
+
+    private long exhausted() {
+        if (config.recovery().standbyMode()) {
+            become(Source.STREAM, "the archive has no more WAL");
+            return 0;
+        }
+        receiver.countAll();
+        return end("the archive has no more WAL, which ends at " + Lsn.text(receiver.lastCheckedLsn()));
+    }
+
+    private long end(String reason) {
+        become(Source.END, reason);
+        redo.wake();
+        return Step.UNTIL_WOKEN;
+    }
+
+    private long damaged(String what) {
+        String text = "the archive is damaged: " + what;
+        if (!config.recovery().standbyMode()) {
+            problem = text + ". Restore the segment in the archive, or set a recovery target before it";
+            return end("the archive is damaged");
+        }
+        tell(text);
+        become(Source.STREAM, "the archive is damaged");
+        return 0;
+    }
+
+    private void tell(String text) {
+        if (!text.equals(problem)) {
+            log.error("{}", text);
+        }
+        problem = text;
+    }
+
+    private void become(Source next, String reason) {
+        if (source != next) {
+            log.info("WAL source: {} -> {}: {}", source, next, reason);
+            source = next;
+        }
+    }
+
+    /** Ends what runs; nothing is restored any more. */
+    void stop() {
+        stopped = true;
+        archive.ifPresent(Archive::stop);
+    }
+
+    Source source() {
+        return source;
+    }
+
+    /** Returns what is wrong with the archive; empty if nothing is known to be. */
+    String problem() {
+        return problem;
+    }
+}
