@@ -289,7 +289,8 @@ public final class ConfigurationFiles implements Parameters {
                     }
                 }
             }
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
+            // A bundle that is updated while it is read may fail in any way: Felix has then closed its content.
             boolean changed = bundle.getState() == Bundle.UNINSTALLED || bundle.getLastModified() != modified;
             if (changed || !isFrameworkActive()) {
                 log.debug("Bundle {} changed while it was read; its event comes", bundle, e);
