@@ -23,7 +23,7 @@ record Bounds(WalLayout layout, long endLsn, long keepSegments, long slotSegment
         return new Bounds(
                 layout,
                 endLsn,
-                (config.keepBytes() + segment - 1) / segment,
+                config.keepBytes() / segment + (config.keepBytes() % segment == 0 ? 0 : 1),
                 config.maxSlotKeepBytes() < 0 ? -1 : config.maxSlotKeepBytes() / segment,
                 config.maxWalBytes() / segment + 1);
     }
@@ -44,9 +44,10 @@ record Bounds(WalLayout layout, long endLsn, long keepSegments, long slotSegment
 
     /** Returns at which end of the log a slot is lost; {@link Long#MAX_VALUE} if at none. */
     long failLsn(long restartLsn) {
-        return slotSegments < 0
+        long segments = Math.max(slotSegments, keepSegments) + 1;
+        return slotSegments < 0 || segments > (Long.MAX_VALUE - restartLsn) / layout.segmentBytes()
                 ? Long.MAX_VALUE
-                : layout.segmentStart(layout.segmentOf(restartLsn) + Math.max(slotSegments, keepSegments) + 1);
+                : layout.segmentStart(layout.segmentOf(restartLsn) + segments);
     }
 
     /** Returns how much more may be written before it is; 0 or less if nothing. */

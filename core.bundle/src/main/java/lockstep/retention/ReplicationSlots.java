@@ -143,8 +143,8 @@ public final class ReplicationSlots {
             checkName(name);
             throw new SlotException(
                     RefusalCode.NO_SUCH_SLOT,
-                    "replication slot \"" + name + "\" does not exist: create it here with \"slot create " + name
-                            + "\"");
+                    "replication slot \"" + name
+                            + "\" does not exist: create it on the sending server with \"slot create " + name + "\"");
         }
         return slot;
     }
@@ -322,7 +322,7 @@ public final class ReplicationSlots {
         private String lostText() {
             return "replication slot \"" + name + "\" was invalidated: its standby needs WAL from "
                     + Lsn.text(restartLsn) + ", which was removed when it was more than max_slot_wal_keep_size allows."
-                    + " Run \"rebuild\" on the standby: it takes a new base backup, with which the slot begins anew";
+                    + " Run \"rebuild\" on the standby: with the new base backup the slot begins anew";
         }
 
         long restartLsn() {

@@ -153,20 +153,26 @@ public final class Retention {
         long percent = (endLsn - restartLsn) * ALL_PERCENT / (failLsn - restartLsn);
         int reached = percent >= MOST_PERCENT ? MOST_PERCENT : percent >= HALF_PERCENT ? HALF_PERCENT : 0;
         if (reached > warnedPercent.getOrDefault(slot, 0)) {
-            long seconds = rate.secondsFor(failLsn - endLsn);
             log.warn(
-                    "replication slot \"{}\" holds {} kB of WAL from {} on, {} % of what max_slot_wal_keep_size allows{}."
+                    "replication slot \"{}\" holds {} kB of WAL from {} on, {} % of what max_slot_wal_keep_size allows; {}."
                             + " Start its standby, or drop the slot",
                     slot.name(),
                     (endLsn - restartLsn) >> 10,
                     Lsn.text(restartLsn),
                     percent,
-                    seconds < 0
-                            ? ""
-                            : "; at the present rate it is lost in " + TimeUnit.SECONDS.toMinutes(seconds)
-                                    + " minutes");
+                    prospect(failLsn - endLsn));
         }
         warnedPercent.put(slot, reached);
+    }
+
+    private String prospect(long safeBytes) {
+        long seconds = rate.secondsFor(safeBytes);
+        if (safeBytes <= 0) {
+            return "it is lost with the next checkpoint";
+        }
+        return seconds < 0
+                ? "it is lost when " + (safeBytes >> 10) + " kB more are written"
+                : "at the present rate it is lost in " + TimeUnit.SECONDS.toMinutes(seconds) + " minutes";
     }
 
     /** Returns the slots, by name. */

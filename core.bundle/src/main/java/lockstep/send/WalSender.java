@@ -262,7 +262,13 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         try {
             slot = source.get();
         } catch (SlotException e) {
-            refuse(new Refusal(e.code(), e.getMessage()));
+            refuse(new Refusal(
+                    e.code(),
+                    e.getMessage()
+                            + (e.code() == RefusalCode.SLOT_INVALIDATED
+                                    ? "; this server has WAL from "
+                                            + Lsn.text(wal.files().oldestLsn(wal.filledLsn()))
+                                    : "")));
             return false;
         } catch (IOException e) {
             refuse(new Refusal(RefusalCode.NOT_READY, e.getMessage()));

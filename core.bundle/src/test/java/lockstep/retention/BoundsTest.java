@@ -51,6 +51,14 @@ class BoundsTest {
     }
 
     @Test
+    void theLargestSizesAreNoLessThanOthers() {
+        Bounds largest = Bounds.of(LAYOUT, 10L * MB, new Retention.Config(Long.MAX_VALUE, Long.MAX_VALUE, MB, 10));
+        assertEquals(0, largest.keepLsn());
+        assertEquals(Long.MAX_VALUE, largest.safeBytes(MB));
+        assertEquals(0, largest.slotLsn());
+    }
+
+    @Test
     void aBoundOfNothingIsTheRestOfTheSegment() {
         assertEquals(100, at(11L * MB - 100, 0, 0, 1).safeBytes(10L * MB));
         assertEquals(0, at(11L * MB, 0, 0, 1).safeBytes(10L * MB));

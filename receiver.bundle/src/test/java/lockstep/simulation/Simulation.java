@@ -590,7 +590,7 @@ final class Simulation {
                 restartpoints++;
                 tally.count(Event.RESTARTPOINT);
             }
-            if (error.contains("Empty the standby's data directory")) {
+            if (error.contains("Run \"rebuild\" on the standby")) {
                 tally.count(Event.WAL_REMOVED);
                 crash(false);
                 disk = new SimDisk("standby", random.split(), scheduler, tally);
