@@ -87,14 +87,25 @@ final class ChannelListener implements Listener {
         try {
             Peer peer = address.peer(connection);
             ChannelSession session = ChannelSession.accepted(connection, peer, new Arrival(peer));
-            threads.start(
-                    UnixAddress.SCHEME + "-session-" + peer.address(),
-                    session::run,
-                    () -> session.close(Threads.WITHDRAWN));
+            start(session, UnixAddress.SCHEME + "-session-" + peer.address());
         } catch (IOException | OutOfMemoryError e) {
             greeting.release();
             connection.close();
-            log.log(System.Logger.Level.WARNING, this + " cannot serve a connection", e);
+            if (!closed.get()) {
+                log.log(System.Logger.Level.WARNING, this + " cannot serve a connection", e);
+            }
+        }
+    }
+
+    private void start(ChannelSession session, String name) throws IOException {
+        boolean started = false;
+        try {
+            threads.start(name, session::run, () -> session.close(Threads.WITHDRAWN));
+            started = true;
+        } finally {
+            if (!started) {
+                session.abandon();
+            }
         }
     }
 
