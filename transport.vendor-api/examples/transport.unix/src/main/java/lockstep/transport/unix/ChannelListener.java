@@ -3,6 +3,7 @@ package lockstep.transport.unix;
 import java.io.IOException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -25,7 +26,10 @@ final class ChannelListener implements Listener {
     private final ServerSocketChannel door;
     private final Endpoint endpoint;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final CountDownLatch left = new CountDownLatch(1);
     private final Semaphore greeting = new Semaphore(MAX_GREETING);
+    private volatile boolean running;
 
     ChannelListener(UnixAddress address, Acceptor acceptor, Threads threads) throws TransportException {
         this.address = address;
@@ -45,37 +49,51 @@ final class ChannelListener implements Listener {
         return endpoint;
     }
 
+    /** Closes the door. It is free for the next listener only when no thread waits at it any more. */
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
+            closing.countDown();
             try (door) {
                 address.unbind();
             } catch (IOException e) {
                 log.log(System.Logger.Level.WARNING, this + " did not close in good order", e);
             }
         }
+        try {
+            if (running) {
+                left.await();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Accepts until it is closed. */
     void run() {
-        while (!closed.get()) {
-            try {
-                serve(door.accept());
-            } catch (IOException e) {
-                pause(e);
+        running = true;
+        try {
+            while (!closed.get()) {
+                try {
+                    serve(door.accept());
+                } catch (IOException e) {
+                    pause(e);
+                }
             }
+        } catch (InterruptedException e) {
+            log.log(System.Logger.Level.WARNING, "{0} accepts no more: interrupted", this);
+        } finally {
+            left.countDown();
         }
     }
 
     /** Accepting failed, mostly for want of file descriptors: the next try comes a little later. */
-    private void pause(IOException e) {
+    private void pause(IOException e) throws InterruptedException {
         if (!closed.get()) {
             log.log(System.Logger.Level.WARNING, this + " cannot accept connections; trying again soon", e);
-            try {
-                TimeUnit.MILLISECONDS.sleep(PAUSE_MS);
-            } catch (InterruptedException ended) {
-                close();
-            }
+        }
+        if (closing.await(PAUSE_MS, TimeUnit.MILLISECONDS)) {
+            log.log(System.Logger.Level.DEBUG, "{0} is closed", this);
         }
     }
 
