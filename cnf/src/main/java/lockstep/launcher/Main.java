@@ -14,6 +14,7 @@ public final class Main {
             new ShellCommand(),
             new StopCommand(),
             new BenchCommand(),
+            new NewTransportCommand(),
             new TestCommand(),
             new VersionCommand());
 
@@ -85,7 +86,7 @@ public final class Main {
         out.println("usage: lockstep COMMAND ...");
         out.println();
         for (Command command : COMMANDS) {
-            out.printf("  %-8s %s%n", command.name(), command.summary());
+            out.printf("  %-14s %s%n", command.name(), command.summary());
         }
         out.println();
         out.println("\"lockstep help COMMAND\" tells more of one.");
