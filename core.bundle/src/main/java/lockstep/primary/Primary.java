@@ -274,14 +274,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             checkpointer.checkpoint();
         }
         running = new Running(
-                wal,
-                policy,
-                queue,
-                commits,
-                senders,
-                retention,
-                checkpointer,
-                workers.start("checkpointer", () -> {
+                wal, policy, queue, commits, senders, retention, checkpointer, workers.start("checkpointer", () -> {
                     marks.sync();
                     return checkpointer.run();
                 }));
