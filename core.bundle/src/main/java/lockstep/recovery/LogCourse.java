@@ -13,8 +13,10 @@ import lockstep.wal.TimelineHistory;
  *   is one of this log's                                          went on there to behind the commit     COMMITTED, if it is released
  *                                                                                                        here; else IN_DOUBT
  *   is one of this log's                                          left it before the commit              LOST
- *   is none of this log's, and newer                              is not known at the commit's position  IN_DOUBT
- *   is none of this log's                                         is another at the commit's position    LOST
+ *   timeline is newer than this log's                             may be what was left behind            IN_DOUBT
+ *   epoch is newer than this log's                                does not reach the commit yet          IN_DOUBT
+ *   epoch is newer than this log's, timeline is not               has another epoch there                LOST
+ *   is none of this log's                                         any                                    LOST
  * </pre>
  *
  * <p>A bare position, without timeline and epoch, is taken for one of this log.
@@ -41,7 +43,7 @@ public record LogCourse(TimelineHistory history, Epochs epochs) {
         int timeline = asked.timeline();
         if (timeline != 0) {
             if (!history.contains(timeline)) {
-                return unknown(timeline > history.timeline(), isReleased);
+                return timeline > history.timeline() ? CommitStatus.IN_DOUBT : CommitStatus.LOST;
             }
             if (asked.lsn() > history.endOf(timeline)) {
                 return CommitStatus.LOST;
@@ -50,16 +52,13 @@ public record LogCourse(TimelineHistory history, Epochs epochs) {
         int epoch = asked.epoch();
         if (epoch != 0) {
             if (!epochs.contains(epoch)) {
-                return unknown(epoch > epochs.last().number(), isReleased);
+                boolean mayCome = epoch > epochs.last().number() && (timeline == 0 || !isReleased);
+                return mayCome ? CommitStatus.IN_DOUBT : CommitStatus.LOST;
             }
             if (asked.lsn() > epochs.endOf(epoch, Long.MAX_VALUE) || asked.lsn() <= epochs.startOf(epoch)) {
                 return CommitStatus.LOST;
             }
         }
         return here;
-    }
-
-    private static CommitStatus unknown(boolean newer, boolean isReleased) {
-        return newer && !isReleased ? CommitStatus.IN_DOUBT : CommitStatus.LOST;
     }
 }

@@ -39,7 +39,9 @@ class LogCourseTest {
         // Newer than what this server has heard of, where it has nothing; and where it has something else.
         "3/4/0/4800, false, IN_DOUBT",
         "2/4/0/4800, false, IN_DOUBT",
+        "3/4/0/3800, true, IN_DOUBT",
         "2/4/0/3800, true, LOST",
+        "0/4/0/3800, true, IN_DOUBT",
         // A bare position.
         "0/0/0/2800, true, COMMITTED",
         "0/0/0/9000, false, IN_DOUBT",

@@ -26,29 +26,35 @@ final class CommitWait {
     }
 
     /**
-     * Waits until a commit is acknowledged, however long that takes.
+     * Waits until a commit is acknowledged.
      *
+     * @return whether it was in time
      * @throws InterruptedException if the client has gone or has had enough; it has been told what is known of the commit
      */
-    void await(PendingCommit commit) throws InterruptedException {
+    boolean await(PendingCommit commit, long timeoutNanos) throws InterruptedException {
         try {
-            boolean done = commit.await(LONG_WAIT_NANOS);
-            if (!done) {
-                err.println(reason(commit));
+            long first = Math.min(LONG_WAIT_NANOS, timeoutNanos);
+            if (commit.await(first)) {
+                return true;
             }
-            while (!done) {
-                done = commit.await(TimeUnit.HOURS.toNanos(1));
-            }
+            err.println(reason(commit));
+            return first < timeoutNanos && commit.await(timeoutNanos - first);
         } catch (InterruptedException e) {
             // Gogo forgets what a command throws that it has interrupted.
-            err.println(unknown(commit));
+            err.println(inDoubt(commit));
             throw e;
         }
     }
 
-    private static String unknown(PendingCommit commit) {
-        return "the commit at " + Lsn.text(commit.lsn()) + " is in the WAL of this server; whether "
-                + (asksStandby(commit) ? "a standby has it" : "it is on the disk") + " is not known";
+    /** Returns what a client is told who has given up. */
+    String inDoubt(PendingCommit commit) {
+        String place = server.findPrimary()
+                .flatMap(Primary::commits)
+                .map(commits -> commits.receipt(commit).position().toString())
+                .orElse(Lsn.text(commit.lsn()));
+        return "the commit at " + Lsn.text(commit.lsn()) + " is IN DOUBT: " + Text.detail(commit.outcome())
+                + ". It is in the WAL of this server, and becomes visible when it is as safe as "
+                + commit.level().parameterValue() + " says. Ask later: commit status " + place;
     }
 
     private static boolean asksStandby(PendingCommit commit) {

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitOutcome;
 import lockstep.commit.PendingCommit;
 import lockstep.kv.KeyValueStore;
 import lockstep.kv.Transaction;
@@ -30,7 +31,7 @@ import org.HdrHistogram.Recorder;
  * acknowledgement, as any client would measure it.
  *
  * <p><b>The end</b> comes with the last record, after the time given, or with the first failure. What is in flight then is
- * waited for; only an interruption leaves it behind, and it is counted as unknown.
+ * waited for; only an interruption leaves it behind, and it is counted as in doubt.
  *
  * <p>Threads: a load is run once, by one thread; its clients have a thread each, {@code load-1} and so on, which have
  * ended when {@link #run} returns.
@@ -70,11 +71,13 @@ final class Load {
      *
      * @param commits acknowledged commits
      * @param failed commits that were refused
-     * @param unknown commits that were not waited for, because the load was interrupted
+     * @param localOnly acknowledged commits that got less than they asked for
+     * @param inDoubt commits that were not waited for, because the load was interrupted
      * @param bytes the size of the values acknowledged
      * @param latencies of acknowledged commits, in nanoseconds
      */
-    record Result(long commits, long failed, long unknown, long bytes, long nanos, Histogram latencies) {
+    record Result(
+            long commits, long localOnly, long failed, long inDoubt, long bytes, long nanos, Histogram latencies) {
         double seconds() {
             return nanos / NANOS_PER_SECOND;
         }
@@ -109,7 +112,8 @@ final class Load {
     private final CountDownLatch running;
     private final LongAdder commits = new LongAdder();
     private final LongAdder failed = new LongAdder();
-    private final LongAdder unknown = new LongAdder();
+    private final LongAdder localOnly = new LongAdder();
+    private final LongAdder inDoubt = new LongAdder();
     private final LongAdder bytes = new LongAdder();
     private final AtomicReference<Exception> failure = new AtomicReference<>();
     private volatile boolean stopping;
@@ -163,14 +167,15 @@ final class Load {
     }
 
     private Result result(long nanos, Histogram latencies) {
-        return new Result(commits.sum(), failed.sum(), unknown.sum(), bytes.sum(), nanos, latencies);
+        return new Result(commits.sum(), localOnly.sum(), failed.sum(), inDoubt.sum(), bytes.sum(), nanos, latencies);
     }
 
     private static Result difference(Result before, Result now, Histogram interval) {
         return new Result(
                 now.commits() - before.commits(),
+                now.localOnly() - before.localOnly(),
                 now.failed() - before.failed(),
-                now.unknown(),
+                now.inDoubt(),
                 now.bytes() - before.bytes(),
                 now.nanos() - before.nanos(),
                 interval);
@@ -226,7 +231,7 @@ final class Load {
             } catch (IOException | RuntimeException e) {
                 fail(e);
             } finally {
-                unknown.add(tail - head);
+                inDoubt.add(tail - head);
                 running.countDown();
             }
         }
@@ -280,6 +285,9 @@ final class Load {
                 int slot = slot(head);
                 plan.acked().write(line, 0, writeLine(numbers[slot]));
                 recorder.recordValue(Math.min(now - startNanos[slot], MAX_LATENCY_NANOS));
+                if (pending[slot].outcome() instanceof CommitOutcome.LocalOnly) {
+                    localOnly.increment();
+                }
                 pending[slot] = null;
                 head++;
                 commits.increment();

@@ -67,7 +67,8 @@ public final class LoadCommand {
             @Descriptor("a line every second, on the standard error output")
                     @Parameter(names = "--progress", presentValue = "true", absentValue = "false")
                     boolean progress,
-            @Descriptor("one JSON object: commits, commits_per_second, p50_us, p99_us, p999_us, failed, …")
+            @Descriptor("one JSON object: commits, commits_per_second, p50_us, p99_us, p999_us,"
+                            + " replicated, local_only, in_doubt, failed, …")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             String... words)
@@ -125,9 +126,9 @@ public final class LoadCommand {
             // Gogo forgets what a command throws that it has interrupted.
             console.err()
                     .println("interrupted after " + Text.count(result.commits(), "commit") + "; "
-                            + Text.count(result.unknown(), "more commit")
-                            + " in the WAL of this server had not been acknowledged:"
-                            + " whether a standby has them is not known");
+                            + Text.count(result.inDoubt(), "more commit")
+                            + " in the WAL of this server had not been acknowledged and may become visible later:"
+                            + " IN DOUBT");
             throw new InterruptedException();
         }
         String report = report(result).present(json);
@@ -148,6 +149,9 @@ public final class LoadCommand {
                 .decimal("p50_us", result.micros(Load.MEDIAN), "us")
                 .decimal("p99_us", result.micros(Load.P99), "us")
                 .decimal("p999_us", result.micros(Load.P999), "us")
+                .count("replicated", result.commits() - result.localOnly())
+                .count("local_only", result.localOnly())
+                .count("in_doubt", result.inDoubt())
                 .count("failed", result.failed())
                 .decimal("seconds", result.seconds(), "s")
                 .decimal("bytes_per_commit", result.bytesPerCommit(), "bytes");

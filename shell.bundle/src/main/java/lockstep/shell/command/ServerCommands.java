@@ -116,6 +116,10 @@ public final class ServerCommands {
                         standbys.stream()
                                 .filter(standby -> standby.state() == SenderState.STREAMING)
                                 .count());
+        primary.inDoubt()
+                .ifPresent(range -> fields.lsn("in_doubt_from_lsn", range.fromLsn())
+                        .lsn("in_doubt_to_lsn", range.toLsn())
+                        .count("in_doubt_commits", range.commits()));
         primary.queue()
                 .ifPresent(queue -> fields.count(
                                 "waiting_commits",

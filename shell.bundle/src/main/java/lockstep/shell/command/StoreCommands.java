@@ -7,11 +7,13 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
 import lockstep.commit.PendingCommit;
+import lockstep.config.Units;
 import lockstep.kv.Digest;
 import lockstep.kv.KeyValueStore;
 import lockstep.kv.Scan;
 import lockstep.kv.Snapshot;
 import lockstep.kv.Transaction;
+import lockstep.primary.Primary;
 import lockstep.transport.api.Lsn;
 import org.apache.felix.service.command.CommandSession;
 import org.apache.felix.service.command.Descriptor;
@@ -45,13 +47,17 @@ public final class StoreCommands {
             @Descriptor("LEVEL: off, local, remote_write, on or remote_apply; without it, as synchronous_commit says")
                     @Parameter(names = "--commit", absentValue = Words.NONE)
                     String level,
-            @Descriptor("one JSON object: lsn, level, micros")
+            @Descriptor("DURATION such as 5s: wait no longer; the commit goes on, and is in doubt")
+                    @Parameter(names = "--timeout", absentValue = Words.NONE)
+                    String timeout,
+            @Descriptor(
+                            "one JSON object: lsn, level, outcome, detail, receipt, standbys, flushed_us, released_us, micros")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("KEY VALUE") String... words)
             throws InterruptedException {
-        Words pair = new Words("put KEY VALUE [--commit LEVEL] [--json]", 2, 2, words);
-        return commit(session, server.store().begin().put(pair.get(0), pair.get(1)), level, json);
+        Words pair = new Words("put KEY VALUE [--commit LEVEL] [--timeout DURATION] [--json]", 2, 2, words);
+        return commit(session, server.store().begin().put(pair.get(0), pair.get(1)), level, timeout, json);
     }
 
     /** Deletes one key. */
@@ -61,29 +67,55 @@ public final class StoreCommands {
             @Descriptor("LEVEL: off, local, remote_write, on or remote_apply; without it, as synchronous_commit says")
                     @Parameter(names = "--commit", absentValue = Words.NONE)
                     String level,
-            @Descriptor("one JSON object: lsn, level, micros")
+            @Descriptor("DURATION such as 5s: wait no longer; the commit goes on, and is in doubt")
+                    @Parameter(names = "--timeout", absentValue = Words.NONE)
+                    String timeout,
+            @Descriptor(
+                            "one JSON object: lsn, level, outcome, detail, receipt, standbys, flushed_us, released_us, micros")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("KEY") String... words)
             throws InterruptedException {
-        Words key = new Words("del KEY [--commit LEVEL] [--json]", 1, 1, words);
-        return commit(session, server.store().begin().delete(key.get(0)), level, json);
+        Words key = new Words("del KEY [--commit LEVEL] [--timeout DURATION] [--json]", 1, 1, words);
+        return commit(session, server.store().begin().delete(key.get(0)), level, timeout, json);
     }
 
-    private String commit(CommandSession session, Transaction transaction, String level, boolean json)
+    private String commit(CommandSession session, Transaction transaction, String level, String timeout, boolean json)
             throws InterruptedException {
         Optional<CommitLevel> asked = Words.level(level);
+        long timeoutNanos = timeout.equals(Words.NONE) ? Long.MAX_VALUE : Units.nanos(timeout);
+        Console console = Console.of(session);
+        CommitWait wait = new CommitWait(server, console.err());
         long started = System.nanoTime();
         PendingCommit commit = asked.isPresent() ? transaction.commit(asked.get()) : transaction.commit();
-        new CommitWait(server, Console.of(session).err()).await(commit);
+        boolean inTime = wait.await(commit, timeoutNanos);
         long micros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - started);
-        return json
-                ? new Fields()
-                        .lsn("lsn", commit.lsn())
-                        .text("level", commit.level().parameterValue())
-                        .micros("micros", micros)
-                        .json()
-                : "COMMIT " + Lsn.text(commit.lsn());
+        String shown = json
+                ? receipt(commit, micros).json()
+                : "COMMIT " + Lsn.text(commit.lsn()) + ' ' + Text.outcome(commit.outcome());
+        if (inTime) {
+            return shown;
+        }
+        if (json) {
+            console.out().println(shown);
+        }
+        throw new IllegalStateException(wait.inDoubt(commit));
+    }
+
+    private Fields receipt(PendingCommit commit, long micros) {
+        Fields fields = new Fields()
+                .lsn("lsn", commit.lsn())
+                .text("level", commit.level().parameterValue());
+        server.findPrimary()
+                .flatMap(Primary::commits)
+                .map(commits -> commits.receipt(commit))
+                .ifPresent(receipt -> fields.text("outcome", Text.kind(receipt.outcome()))
+                        .text("detail", Text.detail(receipt.outcome()))
+                        .text("receipt", receipt.position().toString())
+                        .text("standbys", String.join(", ", receipt.standbys()))
+                        .micros("flushed_us", receipt.flushedMicros())
+                        .micros("released_us", receipt.releasedMicros()));
+        return fields.micros("micros", micros);
     }
 
     /** Reads one value. */

@@ -15,6 +15,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import lockstep.transport.api.Lsn;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,7 +58,7 @@ class CommandsTest {
 
     @Test
     void whatIsPutIsThereUntilItIsDeleted() {
-        matches("COMMIT 0/[0-9A-F]+", shell.run("put greeting 'hello world'"));
+        matches("COMMIT 0/[0-9A-F]+ REPLICATED\\(local\\)", shell.run("put greeting 'hello world'"));
         assertEquals("hello world", shell.run("get greeting"));
         matches(
                 "\\{\"key\":\"greeting\",\"value\":\"hello world\",\"lsn\":\"0/[0-9A-F]+\"}",
@@ -69,7 +70,9 @@ class CommandsTest {
     @Test
     void optionsStandAnywhereAndWordsStayAsTheyWereTyped() {
         matches(
-                "\\{\"lsn\":\"0/[0-9A-F]+\",\"level\":\"local\",\"micros\":[0-9]+}",
+                "\\{\"lsn\":\"(0/[0-9A-F]+)\",\"level\":\"local\",\"outcome\":\"REPLICATED\",\"detail\":\"local\","
+                        + "\"receipt\":\"1/1/\\1\",\"standbys\":\"\",\"flushed_us\":[0-9]+,\"released_us\":[0-9]+,"
+                        + "\"micros\":[0-9]+}",
                 shell.run("put --json 0000000007 --commit local 1e3"));
         assertEquals("1e3", shell.run("get 0000000007"));
         shell.run("put true null");
@@ -78,7 +81,7 @@ class CommandsTest {
 
     @Test
     void aWrongCommandLineIsAnsweredWithTheUsage() {
-        assertEquals("usage: put KEY VALUE [--commit LEVEL] [--json]", shell.fail("put key"));
+        assertEquals("usage: put KEY VALUE [--commit LEVEL] [--timeout DURATION] [--json]", shell.fail("put key"));
         assertEquals(
                 "there is no option --jsn here; usage: get KEY [--after LSN] [--json]", shell.fail("get key --jsn"));
         assertTrue(shell.fail("put k v --commit sure").startsWith("\"sure\" is no commit level"));
@@ -105,13 +108,13 @@ class CommandsTest {
 
     @Test
     void getWaitsForAnLsnThatIsThere() {
-        String lsn = shell.run("put k v").substring("COMMIT ".length());
+        String lsn = shell.commit("put k v");
         assertEquals("v", shell.run("get k --after " + lsn));
     }
 
     @Test
     void digestNamesTheLsnOfTheLastCommit() {
-        String lsn = shell.run("put k v").substring("COMMIT ".length());
+        String lsn = shell.commit("put k v");
         matches("\\{\"digest\":\"[0-9a-f]{64}\",\"lsn\":\"" + lsn + "\"}", shell.run("digest --json"));
     }
 
@@ -138,9 +141,28 @@ class CommandsTest {
         client.join();
         await(() -> run.warnings().lines().count() == 2);
         matches(
-                "(?s).*\nthe commit at 0/[0-9A-F]+ is in the WAL of this server; whether a standby has it is not known\n",
+                "(?s).*\nthe commit at (0/[0-9A-F]+) is IN DOUBT: the client's wait was interrupted\\. It is in the WAL of this"
+                        + " server, and becomes visible when it is as safe as on says\\. Ask later: commit status 1/1/\\1\n",
                 run.warnings());
         assertEquals("there is no key \"k\"", shell.fail("get k"));
+    }
+
+    @Test
+    void aCommitThatTimesOutIsInDoubtUntilAnOperatorReleasesIt() {
+        ShellOnPrimary.Run run = shell.start().execute("put k v --commit on --timeout 10ms --json");
+        matches("(?s)\\{\"lsn\".*\"outcome\":\"IN_DOUBT\",\"detail\":\"the client's wait timed out\".*", run.result);
+        String receipt = run.error.replaceAll(".*commit status ", "");
+        matches("1/1/0/[0-9A-F]+", receipt);
+        assertEquals("IN DOUBT", shell.run("commit status " + receipt));
+        assertEquals("there is no key \"k\"", shell.fail("get k"));
+        String lsn = receipt.substring("1/1/".length());
+        assertEquals("{\"status\":\"LOST\",\"lsn\":\"0/10\"}", shell.run("commit status 0/10 --epoch 1 --json"));
+        shell.primary.wal().orElseThrow().awaitFlushed(Lsn.parse(lsn).value());
+        assertEquals("1 commit released up to " + lsn + " (LOCAL_ONLY)", shell.run("commit release " + lsn));
+        assertEquals("v", shell.run("get k"));
+        assertEquals("COMMITTED", shell.run("commit status " + lsn + " --timeline 1 --epoch 1"));
+        assertEquals("IN DOUBT", shell.run("commit status " + lsn + " --timeline 2"));
+        assertTrue(shell.fail("commit lost 0/10").startsWith("there is no \"lost\" here; usage: commit status"));
     }
 
     @Test
@@ -184,7 +206,7 @@ class CommandsTest {
 
     @Test
     void theDumpDescribesOurRecordsAndThoseOfTheStore() {
-        String lsn = shell.run("put k v").substring("COMMIT ".length());
+        String lsn = shell.commit("put k v");
         String dump = shell.run("wal dump");
         assertTrue(dump.contains("rmgr: Transaction") && dump.contains("desc: COMMIT"), dump);
         assertTrue(dump.contains("rmgr: kv"), dump);
@@ -209,7 +231,7 @@ class CommandsTest {
             shell.run("put key" + i + " value");
         }
         matches("the WAL from 0/100000 to 0/[0-9A-F]+ is good: [0-9]+ records in 1 segment", shell.run("wal verify"));
-        String lsn = shell.run("put victim value").substring("COMMIT ".length());
+        String lsn = shell.commit("put victim value");
         shell.run("put last value");
         Path segment = directory.resolve("pg_wal/000000010000000000000001");
         // The commit record's data ends right before the LSN, but for padding.

@@ -107,6 +107,7 @@ final class ShellOnPrimary implements AutoCloseable {
         WalCommands wal = new WalCommands(server, data);
         wal.addManager(store);
         add(new StoreCommands(server), "put", "get", "del", "scan", "digest");
+        add(new CommitCommands(server, data), "commit");
         add(new LoadCommand(server), "load");
         add(new ServerCommands(server, data), "status", "queue", "checkpoint");
         add(new ReplicationCommands(server), "standbys", "receiver", "redo");
@@ -123,6 +124,11 @@ final class ShellOnPrimary implements AutoCloseable {
 
     Run start() {
         return new Run();
+    }
+
+    /** Runs a command that commits; returns the LSN that it shows. */
+    String commit(String line) {
+        return run(line).split(" ", -1)[1];
     }
 
     /** Runs a command that is to succeed. */

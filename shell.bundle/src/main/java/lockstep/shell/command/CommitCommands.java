@@ -1,0 +1,100 @@
+package lockstep.shell.command;
+
+import java.io.IOException;
+import lockstep.commit.CommitPosition;
+import lockstep.commit.CommitStatus;
+import lockstep.commit.Commits;
+import lockstep.io.DataDirectory;
+import lockstep.io.Disk;
+import lockstep.io.FileDisk;
+import lockstep.primary.Primary;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.LogCourse;
+import lockstep.transport.api.Lsn;
+import org.apache.felix.service.command.Descriptor;
+import org.apache.felix.service.command.Parameter;
+import org.apache.felix.service.command.annotations.GogoCommand;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Reference;
+
+/** Asks what became of a commit, on any server; and lets commits go by hand, on a primary. */
+@Component(service = CommitCommands.class)
+@GogoCommand(scope = "lockstep", function = "commit")
+public final class CommitCommands {
+    private static final String USAGE =
+            "commit status LSN|RECEIPT [--timeline N] [--epoch N] | commit release LSN [--json]";
+    private static final String STATUS = "status";
+
+    private final LocalServer server;
+    private final Disk disk;
+
+    /** Made by the framework. */
+    @Activate
+    public CommitCommands(@Reference LocalServer server, @Reference DataDirectory directory) throws IOException {
+        this.server = server;
+        disk = new FileDisk(directory.path());
+    }
+
+    /** Does one of two things. */
+    @Descriptor(
+            "status: tell whether a commit is COMMITTED, IN DOUBT or LOST, from the log of this server; release: let all"
+                    + " commits up to LSN go although the standbys that they ask for do not have them")
+    public String commit(
+            @Descriptor("N: the timeline that the commit was written on")
+                    @Parameter(names = "--timeline", absentValue = "0")
+                    String timeline,
+            @Descriptor("N: the epoch that the commit was written in") @Parameter(names = "--epoch", absentValue = "0")
+                    String epoch,
+            @Descriptor("one JSON object: status, lsn; or released, lsn")
+                    @Parameter(names = "--json", presentValue = "true", absentValue = "false")
+                    boolean json,
+            @Descriptor("status LSN | status TIMELINE/EPOCH/LSN, as put --json shows it | release LSN") String... words)
+            throws IOException {
+        Words given = new Words(USAGE, 2, 2, words);
+        if (given.oneOf(USAGE, STATUS, "release").equals(STATUS)) {
+            CommitPosition text = CommitPosition.parse(given.get(1));
+            return status(
+                    new CommitPosition(
+                            orElse(Words.number("--timeline", timeline, 0, Integer.MAX_VALUE), text.timeline()),
+                            orElse(Words.number("--epoch", epoch, 0, Integer.MAX_VALUE), text.epoch()),
+                            text.lsn()),
+                    json);
+        }
+        return release(Lsn.parse(given.get(1)).value(), json);
+    }
+
+    private static int orElse(int given, int inText) {
+        return given == 0 ? inText : given;
+    }
+
+    private String status(CommitPosition position, boolean json) throws IOException {
+        String status = find(position).name().replace('_', ' ');
+        return json
+                ? new Fields().text(STATUS, status).lsn("lsn", position.lsn()).json()
+                : status;
+    }
+
+    private CommitStatus find(CommitPosition position) throws IOException {
+        if (server.findStandby().isPresent()) {
+            if (!ControlFile.exists(disk)) {
+                throw new IOException("there is no WAL here yet: this standby has not finished its base backup");
+            }
+            long appliedLsn = server.findStandby().get().report().redo().appliedLsn();
+            ControlFile control = ControlFile.read(disk);
+            return new LogCourse(control.identity(disk).history(), control.epochs())
+                    .status(position, position.lsn() <= appliedLsn);
+        }
+        Primary primary = server.primary("commits are made");
+        Commits commits = primary.commits().orElseThrow(() -> LocalServer.notRunning(primary));
+        return commits.status(position);
+    }
+
+    private String release(long lsn, boolean json) {
+        // The socket lets in only the owner of the data directory.
+        long released = server.primary("commits wait").releaseByHand(lsn, System.getProperty("user.name"));
+        return json
+                ? new Fields().count("released", released).lsn("lsn", lsn).json()
+                : Text.count(released, "commit") + " released up to " + Lsn.text(lsn) + " (LOCAL_ONLY)";
+    }
+}
