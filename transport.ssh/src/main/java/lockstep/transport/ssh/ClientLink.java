@@ -79,15 +79,15 @@ final class ClientLink implements Link {
     }
 
     @Override
-    public Peer open(SshSession session) throws IOException {
+    public void open(SshSession session) throws IOException {
         Identities identities = Identities.read(settings);
         try {
             configure(session, identities);
             ssh.connect();
             HostKey key = ssh.getHostKey();
+            session.meet(new Peer(to.host() + ":" + to.port(), key.getType() + " " + fingerprint(key), false));
             out = open(channel(), session);
             watch(session);
-            return new Peer(to.host() + ":" + to.port(), key.getType() + " " + fingerprint(key), false);
         } catch (JSchException e) {
             throw new IOException(why(e, identities), e);
         } finally {

@@ -3,7 +3,6 @@ package lockstep.transport.ssh;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.function.IntFunction;
-import lockstep.transport.api.Peer;
 
 /**
  * The stream of bytes under a session. It has a thread of its own that reads: that thread calls {@link SshSession#hear},
@@ -11,12 +10,12 @@ import lockstep.transport.api.Peer;
  */
 interface Link {
     /**
-     * Opens the stream and starts to read. Blocks until that is done or {@link #abort} is called.
+     * Opens the stream and starts to read, after it has told {@link SshSession#meet} who the other side is. Blocks until that
+     * is done or {@link #abort} is called.
      *
-     * @return who the other side is
      * @throws IOException if the stream could not be opened; says why, in words for the operator
      */
-    Peer open(SshSession session) throws IOException;
+    void open(SshSession session) throws IOException;
 
     /** Returns whether there is a reader, which will call {@link SshSession#end}. Asked after {@link #abort}. */
     boolean reading();

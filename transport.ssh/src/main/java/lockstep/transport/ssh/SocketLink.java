@@ -30,7 +30,7 @@ final class SocketLink implements Link {
     }
 
     @Override
-    public Peer open(SshSession session) throws IOException {
+    public void open(SshSession session) throws IOException {
         String identity = "";
         if (channel.getRemoteAddress() instanceof InetSocketAddress) {
             channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
@@ -38,14 +38,13 @@ final class SocketLink implements Link {
             identity =
                     channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
         }
-        Peer peer = new Peer(name, identity, false);
+        session.meet(new Peer(name, identity, false));
         try {
             threads.start("ssh-reader-" + name, () -> read(session), this::abortNothing);
             reading = true;
         } catch (TransportException e) {
             throw new IOException(e.getMessage(), e);
         }
-        return peer;
     }
 
     private void abortNothing() {

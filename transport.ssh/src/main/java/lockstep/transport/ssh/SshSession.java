@@ -103,7 +103,7 @@ final class SshSession implements Session {
             if (connecting) {
                 outbox.put(Greeting.encode());
             }
-            peer = link.open(this);
+            link.open(this);
             if (cause.get() != null && !open) {
                 link.abort();
             }
@@ -165,6 +165,11 @@ final class SshSession implements Session {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** Tells who the other side is. Called once by the link, before anything comes from there. */
+    void meet(Peer other) {
+        peer = other;
     }
 
     private void tooLate() {
