@@ -13,41 +13,33 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.concurrent.atomic.AtomicInteger;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
-import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.TransportException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A Unix or loopback socket that an SSH server on this machine forwards to. Gives each connection its threads, and bounds
- * how many may be there without a greeting. A Unix socket is its owner's alone: whoever the SSH server lets in as another
+ * A Unix or loopback socket that an SSH server on this machine forwards to. A Unix socket is its owner's alone: whoever the SSH server lets in as another
  * user cannot open it.
  */
 final class SocketListener implements Listener {
     private static final Logger log = LoggerFactory.getLogger(SocketListener.class);
-    private static final int MAX_GREETING = 64;
     private static final long PAUSE_MS = 1_000;
     private static final String OWNER_ONLY = "rw-------";
 
     private final SshEndpoint at;
-    private final Acceptor acceptor;
-    private final int openMs;
+    private final Reception reception;
     private final Threads threads;
     private final ServerSocketChannel door;
     private final Endpoint endpoint;
-    private final AtomicInteger greeting = new AtomicInteger();
     private int accepted;
     private volatile boolean closed;
 
     /** Listens, and lets nobody in yet. */
     SocketListener(SshEndpoint at, Acceptor acceptor, int openMs, Threads threads) throws IOException {
         this.at = at;
-        this.acceptor = acceptor;
-        this.openMs = openMs;
         this.threads = threads;
         if (at.door() instanceof SshEndpoint.UnixSocket unix) {
             door = listen(unix.path());
@@ -57,6 +49,7 @@ final class SocketListener implements Listener {
             door = listen(new InetSocketAddress(SshEndpoint.bare(port.host()), port.port()));
             endpoint = at.withPort(((InetSocketAddress) door.getLocalAddress()).getPort());
         }
+        reception = new Reception(toString(), acceptor, openMs, threads);
     }
 
     private static ServerSocketChannel listen(Path path) throws IOException {
@@ -149,24 +142,7 @@ final class SocketListener implements Listener {
         String peer = at.door() instanceof SshEndpoint.UnixSocket unix
                 ? unix.path() + "#" + accepted
                 : text((InetSocketAddress) connection.getRemoteAddress());
-        if (greeting.incrementAndGet() > MAX_GREETING) {
-            log.warn("{} refuses {}: {} connections are waiting for a greeting already", this, peer, MAX_GREETING);
-            refuse(connection);
-            return;
-        }
-        SshSession session = new SshSession(
-                new SocketLink(connection, peer, threads), false, openMs, peer, new Arrival(peer), threads);
-        try {
-            threads.start("ssh-session-" + peer, session::run, () -> session.close(SshTransport.WITHDRAWN));
-        } catch (TransportException | OutOfMemoryError e) {
-            log.warn("{} cannot serve {}", this, peer, e);
-            refuse(connection);
-        }
-    }
-
-    private void refuse(SocketChannel connection) throws IOException {
-        greeting.decrementAndGet();
-        connection.close();
+        reception.admit(new SocketLink(connection, peer, threads), peer);
     }
 
     private static String text(InetSocketAddress address) {
@@ -181,6 +157,7 @@ final class SocketListener implements Listener {
     @Override
     public void close() {
         closed = true;
+        reception.close();
         try {
             if (door.isOpen()) {
                 door.close();
@@ -190,28 +167,6 @@ final class SocketListener implements Listener {
             }
         } catch (IOException e) {
             log.warn("{} is closed, but something is left behind: {}", this, e.toString());
-        }
-    }
-
-    private final class Arrival implements SshSession.Opening {
-        private final String peer;
-
-        Arrival(String peer) {
-            this.peer = peer;
-        }
-
-        @Override
-        public SessionHandler opened(SshSession session) {
-            greeting.decrementAndGet();
-            return closed ? null : acceptor.accept(session);
-        }
-
-        @Override
-        public void failed(String why, Throwable reason) {
-            greeting.decrementAndGet();
-            if (!closed) {
-                log.warn("{} refused {}: {}", SocketListener.this, peer, why);
-            }
         }
     }
 

@@ -98,7 +98,7 @@ public @interface SshConfiguration {
             description = "How many connections to the embedded server may be unauthenticated at a time.",
             min = "1",
             max = "1000")
-    int maxStartups() default 10;
+    int maxStartups() default 64;
 
     /** A size. */
     @AttributeDefinition(

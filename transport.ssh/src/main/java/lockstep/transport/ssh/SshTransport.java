@@ -65,7 +65,9 @@ public final class SshTransport implements Transport {
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
         SshEndpoint at = SshEndpoint.listening(endpoint);
         try {
-            return new SocketListener(at, acceptor, settings().openMs(), threads).start();
+            return at.door() instanceof SshEndpoint.Subsystem
+                    ? new EmbeddedServer(at, config, directory, acceptor, threads)
+                    : new SocketListener(at, acceptor, settings().openMs(), threads).start();
         } catch (IOException e) {
             throw new TransportException("cannot listen on " + endpoint + ": " + e.getMessage(), e);
         }

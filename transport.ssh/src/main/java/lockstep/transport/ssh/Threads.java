@@ -68,8 +68,15 @@ final class Threads {
         };
     }
 
-    /** Registers what ends a library's threads when all sessions have ended. */
-    synchronized void server(Runnable stop) {
+    /**
+     * Registers what ends a library's threads when all sessions have ended.
+     *
+     * @throws TransportException if the transport has been withdrawn
+     */
+    synchronized void server(Runnable stop) throws TransportException {
+        if (withdrawn) {
+            throw new TransportException(SshTransport.WITHDRAWN);
+        }
         servers.add(stop);
     }
 
