@@ -161,6 +161,10 @@ public final class Ends {
         return contract.identity();
     }
 
+    String clientIdentity() {
+        return contract.clientIdentity();
+    }
+
     String scheme() {
         return server.scheme();
     }

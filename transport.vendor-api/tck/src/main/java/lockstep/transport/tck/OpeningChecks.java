@@ -47,8 +47,9 @@ interface OpeningChecks extends Checks {
         for (RecordingHandler side : List.of(link.client(), link.server())) {
             Peer peer = side.session().peer();
             assertFalse(peer.address().isBlank());
-            assertEquals(ends().identity(), peer.identity());
         }
+        assertEquals(ends().identity(), link.client().session().peer().identity());
+        assertEquals(ends().clientIdentity(), link.server().session().peer().identity());
         Peer before = link.client().session().peer();
         link.client().session().send(numbered(1));
         link.server().next();
@@ -67,7 +68,7 @@ interface OpeningChecks extends Checks {
         });
         ends().connect(door.endpoint());
         assertEquals(ends().accepted().session().peer(), peer.join());
-        assertEquals(ends().identity(), peer.join().identity());
+        assertEquals(ends().clientIdentity(), peer.join().identity());
     }
 
     @Test

@@ -69,6 +69,11 @@ public abstract class TransportContract
         return "";
     }
 
+    /** Returns what {@link #identity} is of a client, as the server sees it, when the two sides differ. */
+    protected String clientIdentity() {
+        return identity();
+    }
+
     /** Returns how many times in a row sessions are opened and closed; less than 1000 if opening takes long. */
     protected int reconnects() {
         return RECONNECTS;
