@@ -1,11 +1,13 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.Optional;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
+import lockstep.receiver.api.MissingRange;
 import lockstep.receiver.api.PrefetchStatus;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RestartpointStatus;
@@ -40,6 +42,7 @@ final class Replication implements AutoCloseable {
     private final Panic panic;
     private final ControlStore control;
     private final FlushMarks marks;
+    private final MissingWal missing;
     private final Wal wal;
     private final Downstream downstream;
     private final Restartpoints restartpoints;
@@ -70,10 +73,11 @@ final class Replication implements AutoCloseable {
         this.panic = panic;
         this.control = control;
         this.marks = marks;
+        missing = new MissingWal(disk);
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
         downstream = new Downstream(
-                config, control, managers, wal, this::flushedLsn, this::primaryFlushedLsn, workers, clock);
+                config, control, managers, wal, missing, this::flushedLsn, this::primaryFlushedLsn, workers, clock);
         restartpoints =
                 new Restartpoints(control, managers, wal, this::settledLsn, downstream.senders()::oldestNeededLsn);
         redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, file.redoLsn());
@@ -85,6 +89,7 @@ final class Replication implements AutoCloseable {
                 walConfig.identity(),
                 continuousRedo,
                 marks,
+                missing,
                 upstream,
                 downstream,
                 workers,
@@ -158,6 +163,10 @@ final class Replication implements AutoCloseable {
 
     Wal wal() {
         return wal;
+    }
+
+    Optional<MissingRange> missingRange() {
+        return missing.missing(receiver.acks().flushedLsn());
     }
 
     ControlFile control() {

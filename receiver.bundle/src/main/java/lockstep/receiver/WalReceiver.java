@@ -11,6 +11,7 @@ import lockstep.recovery.ControlStore;
 import lockstep.recovery.Epochs;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.RefusalCode;
@@ -83,6 +84,7 @@ final class WalReceiver implements Conversation {
     private final WalIdentity identity;
     private final ContinuousRedo redo;
     private final FlushMarks marks;
+    private final MissingWal missing;
     private final Upstream upstream;
     private final Downstream downstream;
     private final Workers workers;
@@ -117,6 +119,7 @@ final class WalReceiver implements Conversation {
             WalIdentity identity,
             ContinuousRedo redo,
             FlushMarks marks,
+            MissingWal missing,
             Upstream upstream,
             Downstream downstream,
             Workers workers,
@@ -129,6 +132,7 @@ final class WalReceiver implements Conversation {
         this.identity = identity;
         this.redo = redo;
         this.marks = marks;
+        this.missing = missing;
         this.upstream = upstream;
         this.downstream = downstream;
         this.workers = workers;
@@ -196,6 +200,9 @@ final class WalReceiver implements Conversation {
             }
         } else if (message instanceof ReplicationStarted started && !agreed) {
             started(session, started);
+        } else if (message instanceof DegradedRange degraded) {
+            missing.told(degraded);
+            downstream.degraded(degraded);
         } else {
             upstream.refuse(
                     RefusalCode.PROTOCOL,

@@ -1,5 +1,6 @@
 package lockstep.receiver.api;
 
+import java.util.Optional;
 import org.osgi.annotation.versioning.ProviderType;
 
 /** A running standby. An OSGi service, there while the server is one. May be used from any thread. */
@@ -23,4 +24,10 @@ public interface StandbyControl {
      * @return whether there is one that is newer than the last restartpoint
      */
     boolean requestRestartpoint();
+
+    /**
+     * Returns WAL that is missing here, or may be, and whose commits were acknowledged: as the primary said, and as long as the
+     * WAL on the disk here ends before it. Who promotes the standby loses them.
+     */
+    Optional<MissingRange> missingRange();
 }

@@ -82,7 +82,8 @@ public final class MessageCodec {
         BACKUP_FILE(9, COUNT_BYTES + Long.BYTES, MAX_PATH_BYTES),
         BACKUP_DATA(10, 0, MAX_DATA_BYTES),
         BACKUP_ENDED(11, Long.BYTES, 0),
-        REFUSAL(12, CODE_BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
+        REFUSAL(12, CODE_BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
+        DEGRADED_RANGE(13, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
 
         private static final Type[] BY_CODE = values();
 
@@ -209,6 +210,8 @@ public final class MessageCodec {
             return Type.BACKUP_ENDED;
         } else if (message instanceof Message.Refusal) {
             return Type.REFUSAL;
+        } else if (message instanceof Message.DegradedRange) {
+            return Type.DEGRADED_RANGE;
         }
         throw new AssertionError(message);
     }
@@ -232,6 +235,8 @@ public final class MessageCodec {
             return text(m.detail()).length;
         } else if (message instanceof Message.Refusal m) {
             return text(m.text()).length;
+        } else if (message instanceof Message.DegradedRange m) {
+            return text(m.reason()).length;
         }
         return 0;
     }
@@ -274,6 +279,9 @@ public final class MessageCodec {
         } else if (message instanceof Message.Refusal m) {
             body.putInt(code(m.code()));
             putString(body, text(m.text()));
+        } else if (message instanceof Message.DegradedRange m) {
+            body.putLong(m.startLsn()).putLong(m.endLsn());
+            putString(body, text(m.reason()));
         }
     }
 
@@ -303,6 +311,8 @@ public final class MessageCodec {
                             body.getLong(), body.getInt(), body.getInt(), body.getLong(), body.getLong(), epochs(body));
                 case BACKUP_ENDED -> new Message.BackupEnded(body.getLong());
                 case REFUSAL -> new Message.Refusal(refusalCode(body.getInt()), string(body, MAX_TEXT_BYTES));
+                case DEGRADED_RANGE ->
+                    new Message.DegradedRange(body.getLong(), body.getLong(), string(body, MAX_TEXT_BYTES));
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);

@@ -39,7 +39,9 @@ class MessageCodecTest {
                 new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS),
                 new Message.BackupFile("kv/store.mv", Long.MAX_VALUE),
                 new Message.BackupData(bytes(3)),
-                new Message.BackupEnded(LSN));
+                new Message.BackupEnded(LSN),
+                new Message.DegradedRange(LSN - 8, LSN, "no standby streams"),
+                Message.DegradedRange.NONE);
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -126,6 +128,9 @@ class MessageCodecTest {
         assertBytes(
                 "EC89884B 0000000A 0000000C 00000009 00000002 6E6F",
                 new Message.Refusal(Message.RefusalCode.SHUTTING_DOWN, "no"));
+        assertBytes(
+                "C0D379E2 00000016 0000000D 0000000000001000 0000000000002000 00000002 6E6F",
+                new Message.DegradedRange(0x1000, 0x2000, "no"));
     }
 
     @Test
@@ -190,9 +195,9 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 12", 0, "");
-        assertLie("message type is 13, expected 1 to 12", 13, "");
-        assertLie("message type is 4294967295, expected 1 to 12", -1, "");
+        assertLie("message type is 0, expected 1 to 13", 0, "");
+        assertLie("message type is 14, expected 1 to 13", 14, "");
+        assertLie("message type is 4294967295, expected 1 to 13", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
