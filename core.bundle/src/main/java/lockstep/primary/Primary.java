@@ -33,6 +33,7 @@ import lockstep.send.SendingServer;
 import lockstep.send.StandbyView;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.RestorePointRecord;
@@ -490,6 +491,11 @@ public final class Primary implements SendingServer, AutoCloseable {
     @Override
     public void backup(BackupSink sink) throws IOException {
         managers.backup(sink);
+    }
+
+    @Override
+    public DegradedRange degradedRange(long standbyEndLsn) {
+        return DegradedRange.NONE;
     }
 
     @Override

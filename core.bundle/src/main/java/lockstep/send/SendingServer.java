@@ -4,6 +4,7 @@ import java.io.IOException;
 import lockstep.recovery.ControlFile;
 import lockstep.retention.ReplicationSlots;
 import lockstep.rmgr.BackupSink;
+import lockstep.transport.api.Message.DegradedRange;
 
 /**
  * What the senders ask of the server they send from: a primary, or a standby that serves others in its turn. Thread-safe.
@@ -38,6 +39,9 @@ public interface SendingServer {
 
     /** Sends the files of all resource managers. */
     void backup(BackupSink sink) throws IOException;
+
+    /** Returns what to tell a standby that has WAL up to a position of commits that were acknowledged without it. */
+    DegradedRange degradedRange(long standbyEndLsn);
 
     /** Tells that a standby's position, state or presence has changed: commits may be released. */
     void standbyProgressed();

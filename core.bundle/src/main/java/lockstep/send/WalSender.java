@@ -17,6 +17,7 @@ import lockstep.transport.api.DownstreamStandby;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.BaseBackupRequest;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.Reason;
@@ -334,6 +335,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
                 session.send(started);
             }
             become(SenderState.CATCHUP, admitted.from());
+            // After it became one that is told of changes, so that none falls between.
+            tell(server.degradedRange(started.startLsn()));
             worker.wake();
         }
     }
@@ -558,6 +561,15 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     void end(String cause) {
         become(SenderState.STOPPING, cause);
         session.close(cause);
+    }
+
+    /** Tells a standby that is being sent WAL. */
+    void tell(DegradedRange range) {
+        synchronized (this) {
+            if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
+                session.send(range);
+            }
+        }
     }
 
     /** Wakes the worker, to send what there is. */

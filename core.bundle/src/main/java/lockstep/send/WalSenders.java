@@ -5,11 +5,13 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import lockstep.commit.StandbyProgress;
 import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.retention.Retention;
 import lockstep.transport.api.Acceptor;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
@@ -141,6 +143,15 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
     public void endSessions(String cause) {
         for (WalSender sender : senders) {
             sender.end(cause);
+        }
+    }
+
+    /** Tells those standbys of WAL whose commits were acknowledged without them; who connects later is told by the server. */
+    public void tell(DegradedRange range, Predicate<StandbyProgress> whom) {
+        for (WalSender sender : senders) {
+            if (whom.test(sender)) {
+                sender.tell(range);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SendingServer;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.wal.Wal;
 import lockstep.wal.WalListener;
@@ -44,6 +45,7 @@ final class Downstream implements SendingServer, WalListener {
     private final ControlStore control;
     private final ResourceManagers managers;
     private final Wal wal;
+    private final MissingWal missing;
     private final LongSupplier sendableLsn;
     private final LongSupplier primaryFlushedLsn;
     private final ReplicationSlots slots;
@@ -61,6 +63,7 @@ final class Downstream implements SendingServer, WalListener {
             ControlStore control,
             ResourceManagers managers,
             Wal wal,
+            MissingWal missing,
             LongSupplier sendableLsn,
             LongSupplier primaryFlushedLsn,
             ReplicationSlots slots,
@@ -69,6 +72,7 @@ final class Downstream implements SendingServer, WalListener {
         this.control = control;
         this.managers = managers;
         this.wal = wal;
+        this.missing = missing;
         this.sendableLsn = sendableLsn;
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.slots = slots;
@@ -125,6 +129,16 @@ final class Downstream implements SendingServer, WalListener {
     @Override
     public void backup(BackupSink sink) throws IOException {
         managers.backup(sink);
+    }
+
+    @Override
+    public DegradedRange degradedRange(long standbyEndLsn) {
+        return missing.said();
+    }
+
+    /** The primary has told of WAL whose commits it acknowledged alone, which concerns those downstream as well. */
+    void degraded(DegradedRange said) {
+        senders.tell(said, standby -> true);
     }
 
     @Override

@@ -7,6 +7,7 @@ import lockstep.io.Disk;
 import lockstep.io.Panic;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
+import lockstep.receiver.api.MissingRange;
 import lockstep.receiver.api.PrefetchStatus;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RestartpointStatus;
@@ -45,6 +46,7 @@ final class Replication implements AutoCloseable {
     private final Panic panic;
     private final ControlStore control;
     private final FlushMarks marks;
+    private final MissingWal missing;
     private final Wal wal;
     private final ReplicationSlots slots;
     private final Downstream downstream;
@@ -79,11 +81,21 @@ final class Replication implements AutoCloseable {
         this.panic = panic;
         this.control = control;
         this.marks = marks;
+        missing = new MissingWal(disk);
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
         slots = ReplicationSlots.open(disk, clock, config.retention().maxSlots());
         downstream = new Downstream(
-                config, control, managers, wal, this::flushedLsn, this::primaryFlushedLsn, slots, workers, clock);
+                config,
+                control,
+                managers,
+                wal,
+                missing,
+                this::flushedLsn,
+                this::primaryFlushedLsn,
+                slots,
+                workers,
+                clock);
         retention = new Retention(
                 wal,
                 slots,
@@ -103,6 +115,7 @@ final class Replication implements AutoCloseable {
                 walConfig.identity(),
                 continuousRedo,
                 marks,
+                missing,
                 upstream,
                 downstream,
                 workers,
@@ -190,6 +203,10 @@ final class Replication implements AutoCloseable {
 
     Wal wal() {
         return wal;
+    }
+
+    Optional<MissingRange> missingRange() {
+        return missing.missing(receiver.acks().flushedLsn());
     }
 
     ControlFile control() {

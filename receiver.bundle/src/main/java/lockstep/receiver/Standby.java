@@ -16,6 +16,7 @@ import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
 import lockstep.receiver.api.BackupStatus;
+import lockstep.receiver.api.MissingRange;
 import lockstep.receiver.api.PrefetchStatus;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.ReceiverStatus;
@@ -435,6 +436,11 @@ final class Standby implements StandbyControl, AutoCloseable {
     public boolean requestRestartpoint() {
         Replication running = replication;
         return running != null && running.restartpoints().request();
+    }
+
+    @Override
+    public Optional<MissingRange> missingRange() {
+        return Optional.ofNullable(replication).flatMap(Replication::missingRange);
     }
 
     @Override

@@ -15,6 +15,7 @@ import lockstep.recovery.EpochNote;
 import lockstep.recovery.Epochs;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.RefusalCode;
@@ -95,6 +96,7 @@ final class WalReceiver implements Conversation {
     private final WalIdentity identity;
     private final ContinuousRedo redo;
     private final FlushMarks marks;
+    private final MissingWal missing;
     private final Upstream upstream;
     private final Downstream downstream;
     private final Workers workers;
@@ -134,6 +136,7 @@ final class WalReceiver implements Conversation {
             WalIdentity identity,
             ContinuousRedo redo,
             FlushMarks marks,
+            MissingWal missing,
             Upstream upstream,
             Downstream downstream,
             Workers workers,
@@ -147,6 +150,7 @@ final class WalReceiver implements Conversation {
         this.identity = identity;
         this.redo = redo;
         this.marks = marks;
+        this.missing = missing;
         this.upstream = upstream;
         this.downstream = downstream;
         this.workers = workers;
@@ -217,6 +221,9 @@ final class WalReceiver implements Conversation {
             }
         } else if (message instanceof ReplicationStarted started && !agreed) {
             started(session, started);
+        } else if (message instanceof DegradedRange degraded) {
+            missing.told(degraded);
+            downstream.degraded(degraded);
         } else {
             upstream.refuse(
                     RefusalCode.PROTOCOL,

@@ -32,4 +32,10 @@ public interface StandbyControl {
 
     /** Returns who decides which WAL is kept for standbys of this one, once there is WAL. */
     Optional<Retention> retention();
+
+    /**
+     * Returns WAL that is missing here, or may be, and whose commits were acknowledged: as the primary said, and as long as the
+     * WAL on the disk here ends before it. Who promotes the standby loses them.
+     */
+    Optional<MissingRange> missingRange();
 }

@@ -14,7 +14,7 @@ import java.util.List;
  *   DownstreamStatus             →
  *   StartReplication             →
  *                                ←             ReplicationStarted, or Refusal and the end of the session
- *                                ←             WalData, Keepalive…
+ *                                ←             DegradedRange, WalData, Keepalive…
  *   StandbyStatus, StandbyReason, DownstreamStatus →
  * </pre>
  *
@@ -91,6 +91,20 @@ public sealed interface Message {
      * @param detail for people: the file, what was found, what was expected
      */
     record StandbyReason(Reason reason, long lsn, String detail) implements Message {}
+
+    /**
+     * Tells a standby of WAL that it lacks, or may lack, and whose commits were acknowledged all the same, because the primary
+     * was in degraded mode. Sent with each agreement to send WAL, and whenever degraded mode is entered or left. It replaces
+     * what was said before.
+     *
+     * @param startLsn where it begins; 0 if there is none, as far as this standby is concerned
+     * @param endLsn where it ends; 0 while degraded mode goes on
+     * @param reason why the primary is, or was, in degraded mode
+     */
+    record DegradedRange(long startLsn, long endLsn, String reason) implements Message {
+        /** Nothing that the standby has yet to receive has been acknowledged without it. */
+        public static final DegradedRange NONE = new DegradedRange(0, 0, "");
+    }
 
     /**
      * Tells which standbys a standby serves itself, directly and through others. Sent before {@link StartReplication}, and

@@ -92,7 +92,8 @@ public final class MessageCodec {
         DOWNSTREAM_STATUS(
                 13,
                 Long.BYTES + Integer.BYTES + COUNT_BYTES,
-                MAX_DOWNSTREAM_STANDBYS * (DOWNSTREAM_STANDBY_BYTES + 2 * MAX_NAME_BYTES));
+                MAX_DOWNSTREAM_STANDBYS * (DOWNSTREAM_STANDBY_BYTES + 2 * MAX_NAME_BYTES)),
+        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
 
         private static final Type[] BY_CODE = values();
 
@@ -221,6 +222,8 @@ public final class MessageCodec {
             return Type.REFUSAL;
         } else if (message instanceof Message.DownstreamStatus) {
             return Type.DOWNSTREAM_STATUS;
+        } else if (message instanceof Message.DegradedRange) {
+            return Type.DEGRADED_RANGE;
         }
         throw new AssertionError(message);
     }
@@ -250,6 +253,8 @@ public final class MessageCodec {
                 bytes += DOWNSTREAM_STANDBY_BYTES + name(standby).length + state(standby).length;
             }
             return bytes;
+        } else if (message instanceof Message.DegradedRange m) {
+            return text(m.reason()).length;
         }
         return 0;
     }
@@ -298,6 +303,9 @@ public final class MessageCodec {
         } else if (message instanceof Message.DownstreamStatus m) {
             body.putLong(m.serverId()).putInt(m.omitted());
             putDownstream(body, m.standbys());
+        } else if (message instanceof Message.DegradedRange m) {
+            body.putLong(m.startLsn()).putLong(m.endLsn());
+            putString(body, text(m.reason()));
         }
     }
 
@@ -336,6 +344,8 @@ public final class MessageCodec {
                 case REFUSAL -> new Message.Refusal(refusalCode(body.getInt()), string(body, MAX_TEXT_BYTES));
                 case DOWNSTREAM_STATUS ->
                     new Message.DownstreamStatus(body.getLong(), omitted(body.getInt()), downstream(body));
+                case DEGRADED_RANGE ->
+                    new Message.DegradedRange(body.getLong(), body.getLong(), string(body, MAX_TEXT_BYTES));
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);

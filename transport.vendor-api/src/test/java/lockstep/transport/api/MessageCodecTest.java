@@ -42,7 +42,9 @@ class MessageCodecTest {
                 new Message.BackupData(bytes(3)),
                 new Message.BackupEnded(LSN),
                 new Message.DownstreamStatus(1, 0, List.of()),
-                new Message.DownstreamStatus(-1, 2, List.of(standby(-1, "s2"), standby(0, "Größe"), standby(-1, ""))));
+                new Message.DownstreamStatus(-1, 2, List.of(standby(-1, "s2"), standby(0, "Größe"), standby(-1, ""))),
+                new Message.DegradedRange(LSN - 8, LSN, "no standby streams"),
+                Message.DegradedRange.NONE);
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -131,6 +133,9 @@ class MessageCodecTest {
         assertBytes(
                 "EC89884B 0000000A 0000000C 00000009 00000002 6E6F",
                 new Message.Refusal(Message.RefusalCode.SHUTTING_DOWN, "no"));
+        assertBytes(
+                "C0D379E2 00000016 0000000D 0000000000001000 0000000000002000 00000002 6E6F",
+                new Message.DegradedRange(0x1000, 0x2000, "no"));
     }
 
     @Test
