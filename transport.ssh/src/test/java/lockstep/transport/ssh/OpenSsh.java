@@ -66,12 +66,17 @@ final class OpenSsh implements AutoCloseable {
 
     /** Has clients know the server on a port, its own or that of a wire to it. */
     void trust(int atPort) throws IOException {
-        String[] hostKey = Files.readString(directory.resolve("host_key.pub")).split(" ");
         Files.writeString(
                 knownHosts(),
-                "[127.0.0.1]:" + atPort + " " + hostKey[0] + " " + hostKey[1] + "\n",
+                knownHost(atPort, directory.resolve("host_key.pub")),
                 StandardOpenOption.CREATE,
                 StandardOpenOption.APPEND);
+    }
+
+    /** Returns the line by which a client knows the server on a port. */
+    static String knownHost(int port, Path publicKey) throws IOException {
+        String[] key = Files.readString(publicKey).split(" ", 3);
+        return "[127.0.0.1]:" + port + " " + key[0] + " " + key[1] + "\n";
     }
 
     /** Returns the type of the host key and its fingerprint. */
@@ -81,7 +86,7 @@ final class OpenSsh implements AutoCloseable {
 
     static String fingerprint(Path publicKey) {
         try {
-            return run("ssh-keygen", "-lf", publicKey.toString()).split(" ")[1];
+            return run("ssh-keygen", "-lf", publicKey.toString()).split(" ", 3)[1];
         } catch (Exception e) {
             throw new AssertionError(e);
         }

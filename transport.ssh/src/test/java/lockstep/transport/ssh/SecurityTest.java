@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
@@ -19,6 +23,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Message;
@@ -32,6 +37,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** Who is let in, who is not and what they are told; and what happens to the SSH connection under a session. */
 @Timeout(120)
@@ -98,8 +104,8 @@ class SecurityTest {
     }
 
     private String refusal(Endpoint to, Map<String, Object> settings) {
-        String message =
-                assertThrows(TransportException.class, () -> connect(to, settings, Map.of())).getMessage();
+        String message = assertThrows(TransportException.class, () -> connect(to, settings, Map.of()))
+                .getMessage();
         assertTrue(message.startsWith("cannot connect to " + to + ": "), message);
         assertFalse(message.contains(SECRET), message);
         return message;
@@ -124,9 +130,7 @@ class SecurityTest {
     @Test
     void aServerWithAnotherKeyIsRefused() throws Exception {
         Path other = sshd.key("other_host_key", "ed25519", "");
-        String[] key = Files.readString(Path.of(other + ".pub")).split(" ");
-        Files.writeString(
-                sshd.knownHosts(), "[127.0.0.1]:" + sshd.port() + " " + key[0] + " " + key[1] + "\n");
+        Files.writeString(sshd.knownHosts(), OpenSsh.knownHost(sshd.port(), Path.of(other + ".pub")));
         String why = refusal(sshd.client());
         assertTrue(why.contains("is another than in " + sshd.knownHosts()), why);
         assertTrue(why.contains(sshd.hostKeyFingerprint()), why);
@@ -224,8 +228,8 @@ class SecurityTest {
 
     @Test
     void theSocketIsItsOwnersAlone() throws Exception {
-        assertEquals("rw-------", PosixFilePermissions.toString(
-                Files.getPosixFilePermissions(folder.resolve("wal.sock"))));
+        assertEquals(
+                "rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("wal.sock"))));
     }
 
     @Test
@@ -240,6 +244,31 @@ class SecurityTest {
 
     /** The listening side sends, as a primary does. */
     private void assertStreamsOn(RecordingHandler there, int pieces) throws Exception {
+        var renewals = new AtomicInteger();
+        var keys = new AppenderBase<ILoggingEvent>() {
+            @Override
+            protected void append(ILoggingEvent event) {
+                if (event.getFormattedMessage().endsWith("SSH_MSG_NEWKEYS sent")) {
+                    renewals.incrementAndGet();
+                }
+            }
+        };
+        Logger log = (Logger) LoggerFactory.getLogger(ClientLink.class);
+        keys.start();
+        log.setLevel(Level.DEBUG);
+        log.setAdditive(false);
+        log.addAppender(keys);
+        try {
+            stream(there, pieces);
+        } finally {
+            log.detachAppender(keys);
+            log.setAdditive(true);
+            log.setLevel(null);
+        }
+        assertTrue(renewals.get() >= 5, () -> "keys were made anew only " + renewals + " times");
+    }
+
+    private void stream(RecordingHandler there, int pieces) throws Exception {
         var here = accepted.poll(RecordingHandler.PATIENCE_S, TimeUnit.SECONDS);
         var session = here.session();
         var bytes = ByteBuffer.allocate(PIECE_BYTES);
@@ -304,8 +333,7 @@ class SecurityTest {
 
     private Endpoint known(Listener listener) throws Exception {
         int port = listener.endpoint().uri().getPort();
-        String[] key = Files.readString(folder.resolve("ssh/host_key.pub")).split(" ");
-        Files.writeString(sshd.knownHosts(), "[127.0.0.1]:" + port + " " + key[0] + " " + key[1] + "\n");
+        Files.writeString(sshd.knownHosts(), OpenSsh.knownHost(port, folder.resolve("ssh/host_key.pub")));
         return listener.endpoint();
     }
 
@@ -342,8 +370,20 @@ class SecurityTest {
         connectEmbedded(Map.of());
         String port = Files.readString(sshd.knownHosts()).replaceFirst("(?s).*\\]:(\\d+) .*", "$1");
         var command = List.of(
-                "ssh", "-F", "none", "-p", port, "-i", folder.resolve("id").toString(), "-o", "IdentitiesOnly=yes", "-o",
-                "BatchMode=yes", "-o", "UserKnownHostsFile=" + sshd.knownHosts(), "127.0.0.1");
+                "ssh",
+                "-F",
+                "none",
+                "-p",
+                port,
+                "-i",
+                folder.resolve("id").toString(),
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "BatchMode=yes",
+                "-o",
+                "UserKnownHostsFile=" + sshd.knownHosts(),
+                "127.0.0.1");
         var shell = new ArrayList<>(command);
         shell.add("id");
         assertTrue(output(shell).contains("exec request failed"), output(shell));
@@ -379,12 +419,14 @@ class SecurityTest {
         }
     }
 
+    /** Returns when the server has ended the connection. */
     private static boolean ends(Socket socket) {
         try {
-            return socket.getInputStream().readAllBytes().length >= 0;
+            socket.getInputStream().readAllBytes();
         } catch (java.io.IOException reset) {
-            return true;
+            // That is an end too.
         }
+        return true;
     }
 
     @Test
