@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,9 +25,11 @@ public final class Main {
     private static final int COMMIT_BYTES = 100;
     private static final int BULK_BYTES = 16 << 10;
     private static final int BULK_OUTSTANDING = 1024;
+    private static final int SSH_ROUNDS = 7;
+    private static final long SSH_BYTES = 1L << 30;
     private static final List<String> LEVELS = List.of("local", "remote_write", "on", "remote_apply");
     private static final String USAGE = """
-            usage: lockstep bench [--seconds N] [--dir DIRECTORY] [--only limits,commits,methods,bulk] [--json]
+            usage: lockstep bench [--seconds N] [--dir DIRECTORY] [--only limits,commits,methods,bulk,ssh] [--json]
               --seconds N     how long each figure is measured (default 5)
               --dir DIRECTORY where the files are, which decides which disk is measured (default: the temporary directory)
               --only LIST     only these parts
@@ -53,7 +56,7 @@ public final class Main {
     public static void main(String[] arguments) throws IOException, InterruptedException {
         int seconds = 5;
         Path base = Path.of(System.getProperty("java.io.tmpdir"));
-        List<String> parts = List.of("limits", "commits", "methods", "bulk");
+        List<String> parts = List.of("limits", "commits", "methods", "bulk", "ssh");
         boolean json = false;
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
@@ -87,6 +90,9 @@ public final class Main {
         }
         if (parts.contains("bulk")) {
             bulk();
+        }
+        if (parts.contains("ssh")) {
+            ssh();
         }
         if (json) {
             List<String> members = new ArrayList<>();
@@ -186,6 +192,36 @@ public final class Main {
                 () -> Servers.lsn(servers.primary("standbys", "--json"), "replay_lsn") >= from + written,
                 "the standby to redo");
         megabytes("wal_redone", written, (System.nanoTime() - start) / 1e9);
+    }
+
+    /** Alternates, and shows the median of each: neighbours change within seconds. */
+    private void ssh() throws IOException, InterruptedException {
+        say("WAL over SSH, %d rounds of %d MB each", SSH_ROUNDS, SSH_BYTES >> 20);
+        double[][] found = new double[4][SSH_ROUNDS];
+        try (SshStreams streams = new SshStreams(fresh(), SSH_BYTES)) {
+            streams.throughServer(); // warms up
+            streams.fromEmbedded();
+            for (int round = 0; round < SSH_ROUNDS; round++) {
+                found[0][round] = streams.throughServer();
+                found[1][round] = streams.throughTunnel();
+                found[2][round] = streams.throughTunnel("-c", "aes128-gcm@openssh.com");
+                found[3][round] = streams.fromEmbedded();
+            }
+        }
+        String[] names = {
+            "transport_ssh_through_sshd", "ssh_tunnel", "ssh_tunnel_aes128_gcm", "transport_ssh_embedded_server"
+        };
+        for (int i = 0; i < names.length; i++) {
+            Arrays.sort(found[i]);
+            double median = found[i][SSH_ROUNDS / 2];
+            figures.put(names[i] + "_mb_per_second", median);
+            say(
+                    "  %-44s %9.0f MB/s   (%.0f to %.0f)",
+                    names[i].replace('_', ' '),
+                    median,
+                    found[i][0],
+                    found[i][SSH_ROUNDS - 1]);
+        }
     }
 
     private static long flushedLsn(Servers servers) {

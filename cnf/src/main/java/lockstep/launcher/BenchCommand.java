@@ -29,7 +29,7 @@ final class BenchCommand implements Command {
         return """
             --seconds N      how long each figure is measured (5)
             --dir DIRECTORY  where the files are, which decides which disk is measured
-            --only PARTS     some of limits,commits,methods,bulk, with commas between
+            --only PARTS     some of limits,commits,methods,bulk,ssh, with commas between
             --json           one JSON object on one line at the end
             """;
     }

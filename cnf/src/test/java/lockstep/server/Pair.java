@@ -55,8 +55,20 @@ final class Pair implements AutoCloseable {
         standby = standby(standbyDirectory, NAME, endpoint(standbysPort));
     }
 
-    private static ServerProcess standby(Path directory, String name, String from) {
-        return ServerProcess.standby(directory, from, "--name", name, "--set", RETRY);
+    /** Describes both, over any transport. */
+    Pair(Path folder, String listen, String from, List<String> standbySettings) {
+        this.folder = folder;
+        endpoint = from;
+        primary = ServerProcess.primary(folder.resolve("p"), "--listen", listen, "--set", "wal_segment_size=1MB");
+        standby = standby(folder.resolve(NAME), NAME, from, standbySettings.toArray(String[]::new));
+    }
+
+    private static ServerProcess standby(Path directory, String name, String from, String... settings) {
+        List<String> options = new ArrayList<>(List.of("--name", name, "--set", RETRY));
+        for (String setting : settings) {
+            options.addAll(List.of("--set", setting));
+        }
+        return ServerProcess.standby(directory, from, options.toArray(String[]::new));
     }
 
     private static String endpoint(int port) {

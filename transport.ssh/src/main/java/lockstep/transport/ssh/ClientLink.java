@@ -117,6 +117,7 @@ final class ClientLink implements Link {
                 try {
                     task.run();
                 } finally {
+                    Thread.interrupted(); // JSch interrupts itself at its end
                     session.end("connection to " + to.server() + " lost: " + failureText(), failure);
                 }
             });

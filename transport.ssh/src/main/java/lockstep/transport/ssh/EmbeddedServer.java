@@ -111,8 +111,8 @@ final class EmbeddedServer implements Listener {
         Path home = Path.of(System.getProperty("user.home"));
         server.setHost(SshEndpoint.bare(at.host()));
         server.setPort(at.port());
-        server.setKeyPairProvider(KeyPairProvider.wrap(
-                HostKey.loadOrCreate(ClientSettings.path(config.hostKey(), directory, home))));
+        server.setKeyPairProvider(
+                KeyPairProvider.wrap(HostKey.loadOrCreate(ClientSettings.path(config.hostKey(), directory, home))));
         server.setPublickeyAuthenticator(
                 new AuthorizedKeys(ClientSettings.path(config.authorizedKeysFile(), directory, home)));
         server.setUserAuthFactories(List.of(UserAuthPublicKeyFactory.INSTANCE));

@@ -40,8 +40,7 @@ class EmbeddedContractTest extends TransportContract {
     }
 
     private static Map<String, Object> settings() {
-        return new HashMap<>(
-                Map.of("identityFile", "id", "identityAgent", "none", "knownHostsFile", "known_hosts"));
+        return new HashMap<>(Map.of("identityFile", "id", "identityAgent", "none", "knownHostsFile", "known_hosts"));
     }
 
     /** Trusts whatever it has listened on. */
@@ -66,10 +65,9 @@ class EmbeddedContractTest extends TransportContract {
 
     private static void trust(int port) {
         try {
-            String[] key = Files.readString(folder.resolve("ssh/host_key.pub")).split(" ", 3);
             Files.writeString(
                     folder.resolve("known_hosts"),
-                    "[127.0.0.1]:" + port + " " + key[0] + " " + key[1] + "\n",
+                    OpenSsh.knownHost(port, folder.resolve("ssh/host_key.pub")),
                     StandardOpenOption.CREATE,
                     StandardOpenOption.APPEND);
         } catch (IOException e) {
@@ -122,7 +120,8 @@ class EmbeddedContractTest extends TransportContract {
         trust(port);
         return Optional.of(new StreamWire(
                 door,
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), listening.uri().getPort()),
+                new InetSocketAddress(
+                        InetAddress.getLoopbackAddress(), listening.uri().getPort()),
                 Endpoint.parse("ssh://127.0.0.1:" + port)));
     }
 }

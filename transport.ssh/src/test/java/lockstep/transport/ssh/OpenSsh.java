@@ -12,7 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -67,12 +66,17 @@ final class OpenSsh implements AutoCloseable {
 
     /** Has clients know the server on a port, its own or that of a wire to it. */
     void trust(int atPort) throws IOException {
-        String[] hostKey = Files.readString(directory.resolve("host_key.pub")).split(" ");
         Files.writeString(
                 knownHosts(),
-                "[127.0.0.1]:" + atPort + " " + hostKey[0] + " " + hostKey[1] + "\n",
+                knownHost(atPort, directory.resolve("host_key.pub")),
                 StandardOpenOption.CREATE,
                 StandardOpenOption.APPEND);
+    }
+
+    /** Returns the line by which a client knows the server on a port. */
+    static String knownHost(int port, Path publicKey) throws IOException {
+        String[] key = Files.readString(publicKey).split(" ", 3);
+        return "[127.0.0.1]:" + port + " " + key[0] + " " + key[1] + "\n";
     }
 
     /** Returns the type of the host key and its fingerprint. */
@@ -82,7 +86,7 @@ final class OpenSsh implements AutoCloseable {
 
     static String fingerprint(Path publicKey) {
         try {
-            return run("ssh-keygen", "-lf", publicKey.toString()).split(" ")[1];
+            return run("ssh-keygen", "-lf", publicKey.toString()).split(" ", 3)[1];
         } catch (Exception e) {
             throw new AssertionError(e);
         }
@@ -169,16 +173,28 @@ final class OpenSsh implements AutoCloseable {
                 .join();
     }
 
+    /** Has the server and its connections stand still. */
+    void stop() throws Exception {
+        signal("STOP");
+    }
+
+    /** Has them go on. */
+    void resume() throws Exception {
+        signal("CONT");
+    }
+
+    private void signal(String name) throws Exception {
+        var all = new ArrayList<>(List.of("kill", "-" + name, Long.toString(process.pid())));
+        process.descendants().map(each -> Long.toString(each.pid())).forEach(all::add);
+        run(all.toArray(String[]::new));
+    }
+
     static String run(String... command) throws Exception {
         var process = new ProcessBuilder(command).redirectErrorStream(true).start();
         process.getOutputStream().close();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), output);
         return output;
-    }
-
-    static void readableByOwnerOnly(Path file) throws IOException {
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
     }
 
     @Override
