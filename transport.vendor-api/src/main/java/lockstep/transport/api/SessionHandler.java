@@ -13,7 +13,7 @@ public interface SessionHandler {
     /**
      * Takes a message. A buffer inside it belongs to the transport, and is valid until this method returns.
      *
-     * @param session the session it came on, which may be answered at once
+     * @param session the session it came on, which may be answered or closed at once
      */
     void received(Session session, Message message);
 
@@ -23,13 +23,19 @@ public interface SessionHandler {
      */
     default void endOfBatch() {}
 
-    /** Tells that the session has become writable after it was not. */
+    /**
+     * Tells that the session has become writable after it was not: once for each time that {@link Session#isWritable} was
+     * false, unless it ends first. Never called from within {@link Session#send}.
+     */
     default void writable() {}
 
     /**
-     * Tells that the session has ended; called exactly once, after all other calls.
+     * Tells that the session has ended; called exactly once, after all other calls have returned. The session may still be
+     * asked and closed, which does nothing any more.
      *
-     * @param cause why, in words for the log: what {@link Session#close} was given, or what the transport found
+     * @param cause why, in words for the log and never blank: what {@link Session#close} was given, or what the transport
+     *     found, such as that the peer has closed, that the connection was lost, what was wrong with its bytes, or what a
+     *     method of this handler threw
      */
     void closed(String cause);
 }

@@ -4,7 +4,7 @@ import static lockstep.transport.tck.Messages.numbered;
 import static lockstep.transport.tck.Messages.wal;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.IOException;
@@ -56,7 +56,10 @@ interface FaultChecks extends Checks {
                 for (Message message : heard) {
                     assertEquals(wal(expected++, 1_000), message, damage + " after " + position + " bytes");
                 }
-                assertNotEquals(sent, expected, damage + " after " + position + " bytes went unnoticed");
+                // What came twice may have been the last that was sent.
+                assertTrue(
+                        expected < sent || damage == Wire.Damage.DUPLICATE,
+                        damage + " after " + position + " bytes went unnoticed");
             }
         }
         other.client().session().send(numbered(1));

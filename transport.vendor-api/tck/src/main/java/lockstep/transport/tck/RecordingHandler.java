@@ -19,8 +19,8 @@ import lockstep.transport.api.SessionHandler;
 
 /** Keeps what it hears, and checks that it is called one call at a time, and never after the end. */
 public class RecordingHandler implements SessionHandler {
-    /** How long to wait for what has to come, however slow the machine. */
-    public static final long PATIENCE_S = 30;
+    /** How long to wait for what has to come, however slow the machine: {@code -Dlockstep.tck.patience=SECONDS}. */
+    public static final long PATIENCE_S = Long.getLong("lockstep.tck.patience", 30);
 
     private final BlockingQueue<Message> messages = new LinkedBlockingQueue<>();
     private final CompletableFuture<Session> session = new CompletableFuture<>();

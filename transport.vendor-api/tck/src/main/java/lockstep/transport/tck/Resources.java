@@ -10,12 +10,17 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 
 /** What the process holds: its threads by name, its open files and sockets, and its direct memory. */
 public record Resources(List<String> threads, TreeMap<String, Integer> descriptors) {
+    /** The tag of checks that look at the whole process, and so run alone. */
+    static final String WHOLE_PROCESS = "whole-process";
+
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
 
     /** Pools grow in chunks. */
@@ -30,9 +35,14 @@ public record Resources(List<String> threads, TreeMap<String, Integer> descripto
     }
 
     /** Checks that nothing more is held now than when this was taken. */
-    public void assertSame() throws IOException {
-        assertEquals(threads, threadNames(), "threads");
-        assertEquals(descriptors, openFiles(), "descriptors, by what they are");
+    public void assertNothingMore() throws IOException {
+        List<String> newThreads = new ArrayList<>(threadNames());
+        threads.forEach(newThreads::remove);
+        assertEquals(List.of(), newThreads, "threads that were not there before");
+        TreeMap<String, Integer> newDescriptors = openFiles();
+        descriptors.forEach((kind, count) -> newDescriptors.merge(kind, -count, Integer::sum));
+        newDescriptors.values().removeIf(count -> count <= 0);
+        assertEquals(Map.of(), newDescriptors, "descriptors that were not there before, by what they are");
     }
 
     /** Returns the names of the threads, without those of the Java machine and of JUnit. */
