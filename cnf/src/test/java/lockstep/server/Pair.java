@@ -71,7 +71,7 @@ final class Pair implements AutoCloseable {
         return ServerProcess.standby(directory, from, options.toArray(String[]::new));
     }
 
-    private static String endpoint(int port) {
+    static String endpoint(int port) {
         return "tcp://127.0.0.1:" + port;
     }
 
@@ -94,6 +94,18 @@ final class Pair implements AutoCloseable {
     /** Describes one more standby of the primary. */
     ServerProcess another(String directory, String name) {
         return standby(folder.resolve(directory), name, endpoint);
+    }
+
+    /** Describes a standby that follows these endpoints, with options of its own. */
+    ServerProcess follower(String name, String from, String... options) {
+        List<String> all = new ArrayList<>(List.of("--name", name, "--set", RETRY));
+        all.addAll(List.of(options));
+        return ServerProcess.standby(folder.resolve(name), from, all.toArray(String[]::new));
+    }
+
+    /** Returns where the primary listens. */
+    String endpoint() {
+        return endpoint;
     }
 
     /** Starts both, and waits until the standby streams. */

@@ -3,6 +3,7 @@ package lockstep.receiver;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
@@ -12,6 +13,7 @@ import lockstep.receiver.api.StandbyReport;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
+import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import lockstep.wal.Wal;
@@ -21,7 +23,8 @@ public final class StandbyServer implements AutoCloseable {
     private final Standby standby;
 
     public StandbyServer(
-            Endpoint primary,
+            String name,
+            Endpoint upstream,
             int walBufferBytes,
             SyncMethod syncMethod,
             Disk disk,
@@ -29,10 +32,11 @@ public final class StandbyServer implements AutoCloseable {
             Workers workers,
             Panic panic,
             ResourceManagers managers,
-            Transport transport) {
+            Transport transport,
+            Consumer<WalSenders> serving) {
         StandbyConfig config = new StandbyConfig(
-                "s1",
-                List.of(primary),
+                name,
+                List.of(upstream),
                 500,
                 3_000,
                 1_000,
@@ -44,7 +48,7 @@ public final class StandbyServer implements AutoCloseable {
                 new Retention.Config(0, -1, 8 << 20, 10));
         Transports transports = new Transports();
         transports.add(transport);
-        standby = new Standby(config, disk, clock, workers, panic, managers, transports, senders -> {});
+        standby = new Standby(config, disk, clock, workers, panic, managers, transports, serving);
     }
 
     public void start() {

@@ -26,6 +26,12 @@ enum Event {
     CUT_BACK_PRIMARY_HAS_LESS,
     /** A primary that lost WAL came back, and had already written past what the standby held. */
     CUT_BACK_PRIMARY_HAS_MORE,
+    /** A standby that others follow had cut its log back, and so did one of those. */
+    CUT_BACK_CHAIN,
+    /** A standby was built from a base backup of another. */
+    BASE_BACKUP_FROM_STANDBY,
+    /** A standby had more of the log than the one it follows, and waited for that to catch up. */
+    WAITED_FOR_UPSTREAM,
     /** The primary had removed WAL that the standby needed. */
     WAL_REMOVED,
     /** A process was killed; its machine went on. */

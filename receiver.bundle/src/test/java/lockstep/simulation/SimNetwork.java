@@ -91,11 +91,14 @@ final class SimNetwork {
         }
     }
 
-    /** Returns whether there is a session that one of these has opened to the other, as far as the one knows. */
+    /** Returns whether there is a session that one of these has opened to the other, and neither has closed. */
     boolean areLinked(SimScheduler.Machine one, SimScheduler.Machine other) {
         return sessions.stream()
-                .anyMatch(session ->
-                        session.opened && !session.closed && session.machine == one && session.peer.machine == other);
+                .anyMatch(session -> session.opened
+                        && !session.closed
+                        && !session.peer.closed
+                        && session.machine == one
+                        && session.peer.machine == other);
     }
 
     /** A machine has gone: its peers hear of that, unless it went without a word. */
@@ -114,7 +117,7 @@ final class SimNetwork {
     }
 
     /** The network as a machine sees it. */
-    Transport transport(SimScheduler.Machine machine) {
+    SimTransport transport(SimScheduler.Machine machine) {
         return new SimTransport(machine);
     }
 
@@ -122,10 +125,10 @@ final class SimNetwork {
         return random.nextInt(100) == 0 ? random.nextInt(LONG_DELAY_NANOS) : random.nextInt(USUAL_DELAY_NANOS);
     }
 
-    private final class SimTransport implements Transport {
+    final class SimTransport implements Transport {
         private final SimScheduler.Machine machine;
 
-        SimTransport(SimScheduler.Machine machine) {
+        private SimTransport(SimScheduler.Machine machine) {
             this.machine = machine;
         }
 
@@ -326,9 +329,9 @@ final class SimNetwork {
             peer.cut(cause);
         }
 
-        /** Ends the session after some of what is under way has arrived. */
+        /** Ends the session after some of what is under way has arrived; one that has been closed, cut or silenced stays as it is. */
         void cut(String cause) {
-            if (!sessions.contains(this)) {
+            if (closed || silent || !sessions.contains(this)) {
                 return;
             }
             for (int lost = random.nextInt(inbox.size() + 1); lost > 0; lost--) {

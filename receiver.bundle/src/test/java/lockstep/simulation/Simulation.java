@@ -16,6 +16,7 @@ import lockstep.recovery.Checkpointer;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
+import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
@@ -23,7 +24,7 @@ import lockstep.wal.Wal;
 import lockstep.wal.WalLayout;
 
 /**
- * A primary and a standby, in one thread, in a world that a seed decides.
+ * A primary and a standby, in one thread, in a world that a seed decides; as a chain, with a standby of that standby.
  *
  * <p><b>What is real.</b> All of both servers: log, commit queue, senders, receiver, redo, recovery, checkpoints, base
  * backup, and the codec of the messages. <b>What is simulated</b> is what lies behind the seams of {@code lockstep.io} and
@@ -47,10 +48,13 @@ import lockstep.wal.WalLayout;
  *   <li>While a session streams, both logs are equal as far as both have them on the disk.
  *   <li>When all faults end, everything comes to rest by itself: both stores and both logs are equal. Then either machine is
  *       lost, and the other, alone, has all that it must have.
+ *   <li>Of the standby at the end of a chain, on which no commit waits, the third and fourth hold as well while the chain is whole,
+ *       and in the end it has everything too.
  * </ol>
  *
  * <p><b>Replay.</b> A seed always does the same: {@code -Dlockstep.simulation.seed=N} runs that one alone, with both servers'
- * logs; {@code -Dlockstep.simulation.seeds=COUNT} says how many are run.
+ * logs, as a chain if {@code -Dlockstep.simulation.chain=true} is there too; {@code -Dlockstep.simulation.seeds=COUNT} says how
+ * many are run, and half as many as a chain.
  */
 final class Simulation {
     private static final int SEGMENT_BYTES = 1 << 20;
@@ -61,11 +65,13 @@ final class Simulation {
     private static final long MILLIS = 1_000_000;
     private static final long SECONDS = 1_000_000_000;
     private static final Endpoint ENDPOINT = Endpoint.parse("sim://primary");
+    private static final Endpoint STANDBYS_ENDPOINT = Endpoint.parse("sim://standby");
 
     private final SplittableRandom random;
     private final Tally tally = new Tally();
     private final SimScheduler scheduler;
     private final SimNetwork network;
+    private final boolean chain;
     private final Ledger ledger;
     private final WalLayout layout = new WalLayout(SEGMENT_BYTES);
     private final SyncMethod syncMethod;
@@ -73,10 +79,14 @@ final class Simulation {
     private final int levelBias;
     private final PrimaryServer primary;
     private final Standby standby;
-    private long nextNumber;
-    private long comparedLsn;
 
-    Simulation(long seed) {
+    /** The standby of the standby; never started if this is no chain. */
+    private final Standby last;
+
+    private long nextNumber;
+
+    Simulation(long seed, boolean chain) {
+        this.chain = chain;
         random = new SplittableRandom(seed);
         scheduler = new SimScheduler(random.split());
         network = new SimNetwork(random.split(), scheduler, tally, this::answered);
@@ -85,8 +95,20 @@ final class Simulation {
         keepBytes = random.nextInt(4) == 0 ? 0 : 3L * SEGMENT_BYTES;
         levelBias = random.nextInt(5);
         primary = new PrimaryServer(new SimDisk("primary", random.split(), scheduler, tally));
-        standby = new Standby(new SimDisk("standby", random.split(), scheduler, tally));
-        ledger.disks(primary.disk, standby.disk);
+        standby = new Standby(
+                "standby", ENDPOINT, primary, ledger, new SimDisk("standby", random.split(), scheduler, tally));
+        last = new Standby(
+                "last",
+                STANDBYS_ENDPOINT,
+                standby,
+                new Ledger(layout, tally),
+                chain ? new SimDisk("last", random.split(), scheduler, tally) : standby.disk);
+        seeDisks();
+    }
+
+    private void seeDisks() {
+        standby.ledger.disks(primary.disk, standby.disk);
+        last.ledger.disks(primary.disk, last.disk);
     }
 
     Tally tally() {
@@ -97,6 +119,9 @@ final class Simulation {
     void run() {
         primary.start();
         standby.start();
+        if (chain) {
+            last.start();
+        }
         for (int i = 0; i < ACTIONS; i++) {
             act();
             scheduler.runFor(someTime());
@@ -119,8 +144,12 @@ final class Simulation {
         return random.nextInt(100) < percent;
     }
 
-    private Server either() {
-        return random.nextBoolean() ? primary : standby;
+    private Server anyServer() {
+        return random.nextBoolean() ? primary : anyStandby();
+    }
+
+    private Standby anyStandby() {
+        return chain && random.nextBoolean() ? last : standby;
     }
 
     private void act() {
@@ -130,11 +159,11 @@ final class Simulation {
                 commit(level(), chance(4) ? random.nextInt(28 << 10) : random.nextInt(3000));
             }
         } else if (kind < 720) {
-            either().crash(chance(50));
+            anyServer().crash(chance(50));
         } else if (kind < 760) {
-            either().crashAtOperation(1 + random.nextInt(chance(50) ? 10 : 100));
+            anyServer().crashAtOperation(1 + random.nextInt(chance(50) ? 10 : 100));
         } else if (kind < 860) {
-            either().startToCrash();
+            anyServer().startToCrash();
         } else if (kind < 880) {
             network.cutSessions();
         } else if (kind < 890) {
@@ -144,13 +173,13 @@ final class Simulation {
         } else if (kind < 910) {
             network.setCut(chance(50));
         } else if (kind < 920) {
-            standby.disk.fillFor(random.nextInt(1_500) * MILLIS);
+            anyStandby().disk.fillFor(random.nextInt(1_500) * MILLIS);
         } else if (kind < 930) {
-            either().disk.failNextSync();
+            anyServer().disk.failNextSync();
         } else if (kind < 940) {
-            standby.pauseRedo(chance(50));
+            anyStandby().pauseRedo(chance(50));
         } else if (kind < 955) {
-            either().stop();
+            anyServer().stop();
         } else if (kind < 980) {
             primary.switchSegment();
         } else {
@@ -161,6 +190,9 @@ final class Simulation {
         }
         if (chance(30)) {
             standby.startIfDown();
+        }
+        if (chain && chance(30)) {
+            last.startIfDown();
         }
     }
 
@@ -181,20 +213,19 @@ final class Simulation {
     private void look() {
         primary.look();
         standby.look();
-        if (primary.wal() != null && standby.isStreamingFrom(primary)) {
-            // The standby may hold a part of a record that will turn out bad; only what was checked is acknowledged.
-            long to = Math.min(
-                    primary.wal().flushedLsn(),
-                    standby.server.report().receiver().flushedLsn());
-            ledger.compare(Math.max(comparedLsn, to - SEGMENT_BYTES), to);
-            comparedLsn = to;
-        } else {
-            comparedLsn = Math.max(0, comparedLsn - COMPARE_AGAIN_BYTES);
-        }
+        standby.compare();
+        last.look();
+        last.compare();
     }
 
-    /** The primary says from where on it sends. */
+    /** A server says from where on it sends. */
     private void answered(Message.StartReplication asked, Message.ReplicationStarted answer) {
+        if (asked.standbyName().equals(last.name())) {
+            if (answer.startLsn() < asked.startLsn()) {
+                tally.count(Event.CUT_BACK_CHAIN);
+            }
+            return;
+        }
         if (answer.startLsn() < asked.startLsn()) {
             tally.count(
                     primary.wal().filledLsn() > asked.startLsn()
@@ -211,24 +242,26 @@ final class Simulation {
         network.setCut(false);
         primary.heal();
         standby.heal();
+        if (chain) {
+            last.heal();
+        }
         await("the primary to accept commits", () -> primary.wal() != null);
-        long last = nextNumber;
+        long lastNumber = nextNumber;
         commit(CommitLevel.REMOTE_APPLY, 100);
-        await("the last commit", () -> primary.store.contains(last));
-        await("the standby to redo it", () -> standby.store.contains(last));
+        await("the last commit", () -> primary.store.contains(lastNumber));
+        await("the standby to redo it", () -> standby.store.contains(lastNumber));
         await(
                 "rest",
-                () -> standby.isStreamingFrom(primary)
-                        && primary.wal().flushedLsn() == primary.wal().filledLsn()
-                        && standby.wal().flushedLsn() == primary.wal().flushedLsn()
-                        && standby.server.report().redo().appliedLsn()
-                                == primary.wal().flushedLsn());
+                () -> primary.wal().flushedLsn() == primary.wal().filledLsn()
+                        && standby.hasEverything()
+                        && (!chain || last.hasEverything()));
         look();
         ledger.atRest();
-        ledger.compare(layout.segmentStart(1), primary.wal().flushedLsn());
-        check(
-                primary.store.numbers().equals(standby.store.numbers()),
-                () -> "the stores differ: primary " + primary.store.numbers() + ", standby " + standby.store.numbers());
+        standby.compareAll();
+        if (chain) {
+            last.compareAll();
+            last.crash(true);
+        }
         primary.crash(true);
         standby.crash(true);
         aloneHasAll("the primary", primary.disk, false);
@@ -241,11 +274,15 @@ final class Simulation {
             check(
                     scheduler.nanos() < limit,
                     () -> "waited in vain for " + what + "; primary: " + primary.server.state() + " "
-                            + primary.server.reason() + "; standby: " + standby.report() + "; " + scheduler);
+                            + primary.server.reason() + "; standby: " + standby.report()
+                            + (chain ? "; last: " + last.report() : "") + "; " + scheduler);
             scheduler.runFor(10 * MILLIS);
             look();
             primary.startIfDown();
             standby.startIfDown();
+            if (chain) {
+                last.startIfDown();
+            }
         }
     }
 
@@ -306,8 +343,8 @@ final class Simulation {
             machine = scheduler.machine(name());
             store = new NumberStore(disk, witness);
             looked = false;
-            if (primary != null && standby != null) {
-                ledger.disks(primary.disk, standby.disk);
+            if (last != null) {
+                seeDisks();
             }
             ResourceManagers managers = new ResourceManagers();
             managers.add(store);
@@ -486,12 +523,21 @@ final class Simulation {
     }
 
     private final class Standby extends Server {
+        private final String name;
+        private final Endpoint upstreamEndpoint;
+        private final Server upstream;
+        final Ledger ledger;
         StandbyServer server;
         boolean tookBackup;
         long restartpoints;
+        long comparedLsn;
 
-        Standby(SimDisk disk) {
+        Standby(String name, Endpoint upstreamEndpoint, Server upstream, Ledger ledger, SimDisk disk) {
             super(disk);
+            this.name = name;
+            this.upstreamEndpoint = upstreamEndpoint;
+            this.upstream = upstream;
+            this.ledger = ledger;
             witness = new NumberStore.Witness() {
                 @Override
                 public void redone(long number, long lsn) {
@@ -502,7 +548,7 @@ final class Simulation {
 
         @Override
         String name() {
-            return "standby";
+            return name;
         }
 
         @Override
@@ -510,7 +556,8 @@ final class Simulation {
             tookBackup = false;
             restartpoints = 0;
             server = new StandbyServer(
-                    ENDPOINT,
+                    name,
+                    upstreamEndpoint,
                     BUFFER_BYTES,
                     syncMethod,
                     disk,
@@ -518,7 +565,8 @@ final class Simulation {
                     machine,
                     this::panic,
                     managers,
-                    network.transport(machine));
+                    network.transport(machine),
+                    this::serve);
             server.start();
         }
 
@@ -532,14 +580,51 @@ final class Simulation {
             return isUp() ? server.wal().orElse(null) : null;
         }
 
+        private void serve(WalSenders senders) {
+            if (this == standby) {
+                network.transport(machine).listen(STANDBYS_ENDPOINT, senders);
+            }
+        }
+
         StandbyReport report() {
             return isUp() ? server.report() : null;
         }
 
-        boolean isStreamingFrom(PrimaryServer from) {
+        /** Returns whether WAL comes here from the primary, perhaps through the other standby. */
+        boolean isFed() {
             return wal() != null
                     && server.report().receiver().state() == ReceiverState.STREAMING
-                    && network.areLinked(machine, from.machine);
+                    && upstream.machine != null
+                    && network.areLinked(machine, upstream.machine)
+                    && (upstream == primary || standby.isFed());
+        }
+
+        boolean hasEverything() {
+            return isFed()
+                    && wal().flushedLsn() == primary.wal().flushedLsn()
+                    && server.report().redo().appliedLsn() == primary.wal().flushedLsn();
+        }
+
+        /** Compares the end of the log with the primary's. */
+        void compare() {
+            if (primary.wal() != null && isFed()) {
+                // There may be a part of a record here that will turn out bad; only what was checked is acknowledged.
+                long to = Math.min(
+                        primary.wal().flushedLsn(), server.report().receiver().flushedLsn());
+                ledger.compare(Math.max(comparedLsn, to - SEGMENT_BYTES), to);
+                comparedLsn = to;
+            } else {
+                comparedLsn = Math.max(0, comparedLsn - COMPARE_AGAIN_BYTES);
+            }
+        }
+
+        /** Compares all that there is with the primary, which is at rest, as this is. */
+        void compareAll() {
+            ledger.compare(layout.segmentStart(1), wal().flushedLsn());
+            check(
+                    primary.store.numbers().equals(store.numbers()),
+                    () -> "the stores differ: primary " + primary.store.numbers() + ", " + name + ' '
+                            + store.numbers());
         }
 
         void pauseRedo(boolean pause) {
@@ -579,7 +664,7 @@ final class Simulation {
             if (wal() != null && !looked) {
                 looked = true;
                 if (tookBackup) {
-                    tally.count(Event.BASE_BACKUP);
+                    tally.count(upstream == primary ? Event.BASE_BACKUP : Event.BASE_BACKUP_FROM_STANDBY);
                 }
                 check(
                         wal().filledLsn() >= ledger.remotePromisedLsn(),
@@ -590,12 +675,15 @@ final class Simulation {
                 restartpoints++;
                 tally.count(Event.RESTARTPOINT);
             }
+            if (error.contains("a standby too, only up to")) {
+                tally.count(Event.WAITED_FOR_UPSTREAM);
+            }
             if (error.contains("Run \"rebuild\" on the standby")) {
                 tally.count(Event.WAL_REMOVED);
                 crash(false);
-                disk = new SimDisk("standby", random.split(), scheduler, tally);
+                disk = new SimDisk(name, random.split(), scheduler, tally);
                 ledger.standbyLost();
-                ledger.disks(primary.disk, disk);
+                seeDisks();
             }
         }
     }

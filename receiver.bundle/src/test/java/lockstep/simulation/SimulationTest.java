@@ -24,6 +24,7 @@ import org.slf4j.LoggerFactory;
 class SimulationTest {
     private static final int SEEDS = 2000;
     private static final Long ONLY = Long.getLong("lockstep.simulation.seed");
+    private static final boolean CHAIN = Boolean.getBoolean("lockstep.simulation.chain");
     private static final Logger LOG = (Logger) LoggerFactory.getLogger("lockstep");
 
     private static Level level;
@@ -40,11 +41,18 @@ class SimulationTest {
     }
 
     private static Tally simulate(long seed) {
-        Simulation simulation = new Simulation(seed);
+        return simulate(seed, false);
+    }
+
+    private static Tally simulate(long seed, boolean chain) {
+        Simulation simulation = new Simulation(seed, chain);
         try {
             simulation.run();
         } catch (RuntimeException | Error e) {
-            throw new AssertionError(e.getMessage() + " (replay with -Dlockstep.simulation.seed=" + seed + ")", e);
+            throw new AssertionError(
+                    e.getMessage() + " (replay with -Dlockstep.simulation.seed=" + seed
+                            + (chain ? " -Dlockstep.simulation.chain=true)" : ")"),
+                    e);
         }
         return simulation.tally();
     }
@@ -52,18 +60,20 @@ class SimulationTest {
     @TestFactory
     Stream<DynamicTest> noPromiseIsBrokenAndEveryFaultHappens() {
         if (ONLY != null) {
-            return Stream.of(dynamicTest("seed " + ONLY, () -> simulate(ONLY)));
+            return Stream.of(dynamicTest("seed " + ONLY, () -> simulate(ONLY, CHAIN)));
         }
         int count = Integer.getInteger("lockstep.simulation.seeds", SEEDS);
         Tally tally = new Tally();
         Stream<DynamicTest> seeds = LongStream.rangeClosed(1, count)
                 .mapToObj(seed -> dynamicTest("seed " + seed, () -> tally.addAll(simulate(seed))));
+        Stream<DynamicTest> chains = LongStream.rangeClosed(1, count / 2)
+                .mapToObj(seed -> dynamicTest("chain, seed " + seed, () -> tally.addAll(simulate(seed, true))));
         DynamicTest coverage = dynamicTest("every fault has happened in " + count + " seeds", () -> {
             System.out.println(count + " seeds: " + tally);
             assertAll(Arrays.stream(Event.values())
                     .map(event -> () -> assertTrue(tally.of(event) > 0, event + " has never happened")));
         });
-        return Stream.concat(seeds, count < SEEDS ? Stream.empty() : Stream.of(coverage));
+        return Stream.concat(Stream.concat(seeds, chains), count < SEEDS ? Stream.empty() : Stream.of(coverage));
     }
 
     @Test
@@ -71,6 +81,7 @@ class SimulationTest {
     void aSeedDoesTheSameAgain() {
         for (long seed = 1; seed <= 5; seed++) {
             assertEquals(simulate(seed).toString(), simulate(seed).toString());
+            assertEquals(simulate(seed, true).toString(), simulate(seed, true).toString());
         }
     }
 
