@@ -51,6 +51,10 @@ public final class StandbyServer implements AutoCloseable {
         standby.start();
     }
 
+    public void rebuild() {
+        standby.rebuild();
+    }
+
     public StandbyReport report() {
         return standby.report();
     }

@@ -28,6 +28,8 @@ enum Event {
     CUT_BACK_PRIMARY_HAS_MORE,
     /** The primary had removed WAL that the standby needed. */
     WAL_REMOVED,
+    /** A standby is rebuilt in place, from a new base backup. */
+    REBUILD,
     /** A process was killed; its machine went on. */
     KILL,
     /** A machine lost its power, and with it what it had not flushed. */

@@ -592,10 +592,16 @@ final class Simulation {
             }
             if (error.contains("Run \"rebuild\" on the standby")) {
                 tally.count(Event.WAL_REMOVED);
-                crash(false);
-                disk = new SimDisk("standby", random.split(), scheduler, tally);
                 ledger.standbyLost();
-                ledger.disks(primary.disk, disk);
+                if (random.nextBoolean()) {
+                    tally.count(Event.REBUILD);
+                    looked = false;
+                    command("rebuild", server::rebuild);
+                } else {
+                    crash(false);
+                    disk = new SimDisk("standby", random.split(), scheduler, tally);
+                    ledger.disks(primary.disk, disk);
+                }
             }
         }
     }
