@@ -67,6 +67,28 @@ public @interface ServerConfiguration {
             min = "-1")
     String maxSlotWalKeepSize() default "10GB";
 
+    /** Whether finished segments are archived. */
+    @AttributeDefinition(
+            description = "Whether a primary has each finished WAL segment archived by archive_command; none is removed"
+                    + " before that has succeeded. A standby archives nothing before it is promoted. "
+                    + Parameter.AT_START,
+            options = {@Option(label = "off", value = "off"), @Option(label = "on", value = "on")})
+    String archiveMode() default "off";
+
+    /** A command. */
+    @AttributeDefinition(
+            description = "What archives a file: run by /bin/sh in the data directory, with the file's path for %p, its"
+                    + " name for %f and % for %%. It returns 0 only when the copy is safe, bears with being run twice for a"
+                    + " file, and overwrites nothing else, such as test ! -f /archive/%f && cp %p /archive/%f.")
+    String archiveCommand() default "";
+
+    /** A duration; 0 is never. */
+    @AttributeDefinition(
+            description = "After how long a segment with something in it is finished early, so that it is archived; 0"
+                    + " for never.",
+            min = "0")
+    String archiveTimeout() default "0";
+
     /** How many. */
     @AttributeDefinition(description = "How many replication slots there may be.", min = "0", max = "262143")
     int maxReplicationSlots() default 10;

@@ -5,6 +5,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import lockstep.archive.ArchiveConfig;
+import lockstep.archive.Archiver;
+import lockstep.archive.ArchiverStatus;
 import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitQueue;
 import lockstep.commit.CommitStatus;
@@ -13,6 +16,7 @@ import lockstep.commit.LogCommits;
 import lockstep.commit.ReleaseMarks;
 import lockstep.commit.StandbyPolicy;
 import lockstep.io.Clock;
+import lockstep.io.Commands;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
 import lockstep.io.Step;
@@ -104,6 +108,9 @@ public final class Primary implements SendingServer, AutoCloseable {
     private volatile String failure = "";
     private volatile boolean arrivals;
     private volatile Running running;
+    private volatile Archiver archiver;
+    private ArchiveConfig archiveConfig;
+    private Commands archiveCommands;
     private volatile Worker startup;
 
     /** What there is only while the server accepts commits. */
@@ -150,6 +157,16 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (file.state() == ControlFile.State.IN_PRODUCTION) {
             redo.holdBackAfter(Math.max(file.redoLsn(), marks.settledLsn()));
         }
+    }
+
+    /**
+     * Has WAL archived, if it is configured so. Called before {@link #start}, or never.
+     *
+     * @param commands runs the command, and is stopped with this server
+     */
+    public void archive(ArchiveConfig archiving, Commands commands) {
+        archiveConfig = archiving;
+        archiveCommands = commands;
     }
 
     private Retention.Config retentionConfig() {
@@ -252,7 +269,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         LogCommits commits =
                 new LogCommits(wal, queue, clock, log(), senders::progress, nextXid(), config.commitLevel());
         Retention retention = new Retention(
-                wal, slots, senders, () -> control.get().redoLsn(), () -> Long.MAX_VALUE, this::retentionConfig, clock);
+                wal, slots, senders, () -> control.get().redoLsn(), this::unarchivedLsn, this::retentionConfig, clock);
         Checkpointer checkpointer =
                 new Checkpointer(wal, commits, managers, control, () -> config.checkpoints(), retention, clock, panic);
         wal.addListener(new WalListener() {
@@ -268,6 +285,9 @@ public final class Primary implements SendingServer, AutoCloseable {
             marks.setSettled(endLsn);
         }
         marks.write();
+        if (archiveConfig != null && archiveConfig.on()) {
+            archiver = new Archiver(archiveConfig, archiveCommands, disk, wal, control::get, clock);
+        }
         wal.start();
         if (newEpoch) {
             noteEpoch(wal);
@@ -278,7 +298,15 @@ public final class Primary implements SendingServer, AutoCloseable {
                     marks.sync();
                     return checkpointer.run();
                 }));
+        if (archiver != null) {
+            archiver.start(workers);
+        }
         become(State.RUNNING);
+    }
+
+    private long unarchivedLsn() {
+        Archiver own = archiver;
+        return own == null ? Long.MAX_VALUE : own.unarchivedLsn();
     }
 
     private LogCommits.Log log() {
@@ -362,6 +390,19 @@ public final class Primary implements SendingServer, AutoCloseable {
             now.senders().configure(newConfig.senders());
             now.queue().release();
         }
+    }
+
+    /** Changes how WAL is archived; whether it is, stays until the next start. */
+    public void configure(ArchiveConfig newConfig) {
+        Archiver own = archiver;
+        if (own != null) {
+            own.configure(newConfig);
+        }
+    }
+
+    /** Returns how archiving is doing, if WAL is archived. */
+    public Optional<ArchiverStatus> archiver() {
+        return Optional.ofNullable(archiver).map(Archiver::status);
     }
 
     /** Returns what the server is doing. */
@@ -521,6 +562,9 @@ public final class Primary implements SendingServer, AutoCloseable {
             if (now != null) {
                 now.commits().close();
                 now.checkpoints().close();
+                if (archiver != null) {
+                    archiver.close();
+                }
                 now.checkpointer().shutdownCheckpoint();
                 now.senders().close();
                 slots.save();

@@ -1,6 +1,7 @@
 package lockstep.rmgr;
 
 import java.io.IOException;
+import java.util.List;
 import lockstep.wal.WalRecord;
 import org.osgi.annotation.versioning.ConsumerType;
 
@@ -71,6 +72,16 @@ public interface ResourceManager {
      * working meanwhile.
      */
     void backup(BackupSink sink) throws IOException;
+
+    /**
+     * Returns the files that hold its state, or may, relative to the data directory, with {@code /} between names: a standby
+     * that is rebuilt removes them, after {@link #close}. They are those that a {@link #backup} sends. Open or not.
+     *
+     * @throws UnsupportedOperationException if it does not tell; such a standby cannot be rebuilt in place
+     */
+    default List<String> files() {
+        throw new UnsupportedOperationException("resource manager " + name() + " does not tell its files");
+    }
 
     /** Closes its state without writing anything. It may be opened again. */
     void close() throws IOException;

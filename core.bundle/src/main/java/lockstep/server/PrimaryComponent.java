@@ -10,6 +10,7 @@ import lockstep.io.FileDisk;
 import lockstep.io.FrameworkStop;
 import lockstep.io.Panic;
 import lockstep.io.Readiness;
+import lockstep.io.ShellCommands;
 import lockstep.io.Shutdown;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
@@ -80,6 +81,7 @@ public final class PrimaryComponent {
                     panic,
                     managers,
                     this::stateChanged);
+            primary.archive(Settings.archive(configuration), new ShellCommands(directory.path()));
         } catch (IOException | RuntimeException e) {
             shutdown.shutdown(Shutdown.CANNOT_START, "the primary cannot start: " + e.getMessage());
             throw e;
@@ -113,6 +115,7 @@ public final class PrimaryComponent {
     @Modified
     void modified(ServerConfiguration changed) {
         primary.configure(Settings.primary(changed, syncMethod));
+        primary.configure(Settings.archive(changed));
     }
 
     @Reference(

@@ -1,5 +1,6 @@
 package lockstep.server;
 
+import lockstep.archive.ArchiveConfig;
 import lockstep.commit.CommitLevel;
 import lockstep.config.ServerConfiguration;
 import lockstep.config.Units;
@@ -15,6 +16,11 @@ final class Settings {
     private static final int HEAP_SHARE = 4;
 
     private Settings() {}
+
+    static ArchiveConfig archive(ServerConfiguration values) {
+        return new ArchiveConfig(
+                values.archiveMode().equals("on"), values.archiveCommand(), Units.millis(values.archiveTimeout()));
+    }
 
     static PrimaryConfig primary(ServerConfiguration values, SyncMethod syncMethod) {
         return new PrimaryConfig(

@@ -144,5 +144,10 @@ public final class TestStore implements ResourceManager, Visibility {
     }
 
     @Override
+    public List<String> files() {
+        return List.of(PATH);
+    }
+
+    @Override
     public void close() {}
 }

@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 import lockstep.recovery.ControlFile;
+import lockstep.retention.ReplicationSlots;
 import lockstep.wal.SegmentFiles;
 
 /**
@@ -21,6 +22,9 @@ import lockstep.wal.SegmentFiles;
 final class BackupFiles {
     static final String MARKER = "base_backup_in_progress";
 
+    /** The marks of what has been archived, while this server was a primary. */
+    private static final String ARCHIVE_STATUS = SegmentFiles.DIRECTORY + "/archive_status";
+
     private static final int MAX_PATH_CHARS = 512;
     private static final int MAX_FILES = 10_000;
     private static final Set<String> RESERVED = Set.of(
@@ -28,11 +32,14 @@ final class BackupFiles {
             ControlFile.PATH,
             FlushMarks.PATH,
             MARKER,
+            ReplicationSlots.DIRECTORY,
             "bundles",
+            "cache",
             "log",
             "lockstep.conf",
             "recovery.conf",
-            "lockstep.pid");
+            "lockstep.pid",
+            "lockstep.sock");
 
     private final Disk disk;
     private final StringBuilder marker = new StringBuilder();
@@ -50,6 +57,31 @@ final class BackupFiles {
     /** Returns whether a backup has been interrupted. */
     static boolean wasInterrupted(Disk disk) {
         return disk.exists(MARKER);
+    }
+
+    /**
+     * Gives up all data that is here, so that a backup can take its place: it is removed like what an interrupted backup has left,
+     * also when the server crashes meanwhile.
+     *
+     * @param files those of the resource managers
+     */
+    static void giveUp(Disk disk, List<String> files) throws IOException {
+        StringBuilder all = new StringBuilder();
+        for (String path : files) {
+            check(path);
+            all.append(path).append('\n');
+        }
+        for (String directory : List.of(ARCHIVE_STATUS, SegmentFiles.DIRECTORY)) {
+            for (String name : disk.list(directory)) {
+                String path = directory + '/' + name;
+                if (!path.equals(ARCHIVE_STATUS)) {
+                    all.append(path).append('\n');
+                }
+            }
+        }
+        all.append(FlushMarks.PATH).append('\n');
+        disk.writeAtomically(MARKER, ByteBuffer.wrap(all.toString().getBytes(StandardCharsets.UTF_8)));
+        removeInterrupted(disk);
     }
 
     /** Removes all that a backup that was interrupted has left. */

@@ -1,6 +1,8 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
@@ -23,7 +25,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Fills an empty data directory with a base backup of the primary, which keeps working meanwhile. When it is complete,
+ * Fills an empty data directory with a base backup of the primary, which keeps working meanwhile, or one whose data is to be
+ * replaced: that is removed when the primary has begun to send, not before. When it is complete,
  * replication starts on the same session, for as long as which the primary keeps the WAL that the backup needs.
  *
  * <p>WAL is streamed from the start of the segment in which the backup's redo begins, since page headers make sense from
@@ -41,6 +44,7 @@ final class BaseBackup implements Conversation {
     private final Clock clock;
     private final Upstream upstream;
     private final Runnable complete;
+    private Optional<Replaced> replaced;
 
     private volatile Session session;
     private volatile long statusNanos;
@@ -49,11 +53,27 @@ final class BaseBackup implements Conversation {
     private volatile boolean done;
 
     /**
+     * The data that a backup takes the place of.
+     *
+     * @param systemId the system it belongs to
+     * @param files those of the resource managers
+     */
+    record Replaced(long systemId, List<String> files) {}
+
+    /**
      * Makes one that waits for a session.
      *
+     * @param replaced what is removed once a primary has begun to send the backup; empty if there is nothing
      * @param complete called when the control file is there, on the session's thread
      */
-    BaseBackup(StandbyConfig config, Disk disk, Clock clock, Upstream upstream, Runnable complete) {
+    BaseBackup(
+            StandbyConfig config,
+            Disk disk,
+            Clock clock,
+            Upstream upstream,
+            Optional<Replaced> replaced,
+            Runnable complete) {
+        this.replaced = replaced;
         this.config = config;
         this.disk = disk;
         this.clock = clock;
@@ -103,6 +123,10 @@ final class BaseBackup implements Conversation {
     private void start(BackupStarted answer) throws IOException {
         new WalLayout(answer.segmentBytes());
         new Epochs(answer.epochs());
+        if (replaced.isPresent()) {
+            replace(replaced.get(), answer);
+            replaced = Optional.empty();
+        }
         if (BackupFiles.wasInterrupted(disk)) {
             BackupFiles.removeInterrupted(disk);
         }
@@ -113,6 +137,18 @@ final class BaseBackup implements Conversation {
         files = new BackupFiles(disk);
         files.begin();
         started = answer;
+    }
+
+    private void replace(Replaced old, BackupStarted answer) throws IOException {
+        if (old.systemId() != answer.systemId()) {
+            throw new IllegalArgumentException("the primary belongs to system "
+                    + Long.toUnsignedString(answer.systemId()) + ", this standby to "
+                    + Long.toUnsignedString(old.systemId())
+                    + ": it is not replaced by another system's data. Correct primary_conninfo, or empty the data"
+                    + " directory if that is meant");
+        }
+        log.info("the data of this standby is removed, as a base backup takes its place");
+        BackupFiles.giveUp(disk, old.files());
     }
 
     private void end(BackupEnded end) throws IOException {

@@ -1,6 +1,8 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -52,6 +54,8 @@ import org.slf4j.LoggerFactory;
  *   STARTING      reads all WAL on the disk, to find its end or damage in it      BASE_BACKUP if there is no control file;
  *                                                                                 RECOVERING; DAMAGED; FAILED
  *   BASE_BACKUP   takes one from the primary                                      RUNNING
+ *   any of those  a rebuild is asked for: all work ends, and the data is given    BASE_BACKUP
+ *   below         up when the primary has begun to send a base backup
  *   RECOVERING    redoes what is on the disk, as far as the primary is known to   RUNNING, when that is done or redo
  *                 have flushed it                                                 cannot go on for now
  *   RUNNING       receives, acknowledges, redoes; restores from the archive       STOPPED; FAILED
@@ -116,6 +120,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile Redo damagedRedo;
     private volatile boolean paused;
     private volatile boolean recoveryEnded;
+    private volatile boolean rebuildAsked;
     private volatile Worker startup;
 
     /** A standby without an archive, that follows its primary for ever. */
@@ -134,7 +139,8 @@ final class Standby implements StandbyControl, AutoCloseable {
     /**
      * Makes one that is started later.
      *
-     * @param serving told once, on the thread {@code startup}, when standbys of this one can be served
+     * @param serving told, on the thread {@code startup}, when standbys of this one can be served, and with null when they cannot
+     *     any more, before a rebuild
      */
     Standby(
             StandbyConfig config,
@@ -183,6 +189,10 @@ final class Standby implements StandbyControl, AutoCloseable {
 
     private long step() {
         try {
+            if (rebuildAsked) {
+                rebuildAsked = false;
+                startOver();
+            }
             return switch (phase) {
                 case STARTING -> begin();
                 case BASE_BACKUP -> awaitBackup();
@@ -221,11 +231,65 @@ final class Standby implements StandbyControl, AutoCloseable {
                     "the data directory is empty, and primary_conninfo names nobody to take a base backup"
                             + " from. Take one with \"lockstep backup\"");
         } else {
-            backup = new BaseBackup(config, disk, clock, upstream, this::backupComplete);
+            backup = new BaseBackup(config, disk, clock, upstream, Optional.empty(), this::backupComplete);
             become(Phase.BASE_BACKUP, "the data directory is empty");
             upstream.start(backup);
         }
         return Step.AGAIN;
+    }
+
+    @Override
+    public void rebuild() {
+        Phase now = phase;
+        if (now == Phase.STARTING || now == Phase.BASE_BACKUP || now == Phase.STOPPED) {
+            throw new IllegalStateException("this standby is " + now + ": it cannot be rebuilt now");
+        }
+        if (config.primaries().isEmpty()) {
+            throw new IllegalStateException(
+                    "primary_conninfo names nobody to take a base backup from: this server cannot be rebuilt");
+        }
+        if (!ControlFile.exists(disk)) {
+            throw new IllegalStateException("the file " + ControlFile.PATH
+                    + " is missing, so it is not known which data is here: empty the data directory instead");
+        }
+        List<String> away = new ArrayList<>(managers.missing());
+        managers.all().forEach(manager -> away.remove(manager.name()));
+        if (managers.all().isEmpty() || !away.isEmpty()) {
+            throw new IllegalStateException(
+                    "resource managers are away, whose data would be replaced: " + away + ". Start their bundles");
+        }
+        managers.all().forEach(ResourceManager::files);
+        rebuildAsked = true;
+        wake();
+    }
+
+    /** Ends all work on the data that is here, and asks the primary for other data in its place. */
+    private void startOver() throws IOException {
+        long systemId = ControlFile.read(disk).systemId();
+        List<String> files = new ArrayList<>();
+        for (ResourceManager manager : managers.all()) {
+            files.addAll(manager.files());
+        }
+        become(Phase.BASE_BACKUP, "a rebuild has been asked for");
+        serving.accept(null);
+        if (replication != null) {
+            replication.supply().end();
+        }
+        endWork();
+        replication = null;
+        redo = null;
+        damagedRedo = null;
+        backupComplete = false;
+        recoveryEnded = false;
+        problem = "";
+        backup = new BaseBackup(
+                config,
+                disk,
+                clock,
+                upstream,
+                Optional.of(new BaseBackup.Replaced(systemId, files)),
+                this::backupComplete);
+        upstream.start(backup);
     }
 
     private void backupComplete() {
@@ -513,6 +577,11 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (replication != null) {
             replication.supply().stop();
         }
+        endWork();
+        become(Phase.STOPPED, "it has been stopped");
+    }
+
+    private void endWork() throws IOException {
         upstream.close();
         if (replication != null) {
             replication.close();
@@ -525,6 +594,5 @@ final class Standby implements StandbyControl, AutoCloseable {
                 manager.close();
             }
         }
-        become(Phase.STOPPED, "it has been stopped");
     }
 }

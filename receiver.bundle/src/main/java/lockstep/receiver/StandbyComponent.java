@@ -173,8 +173,15 @@ public final class StandbyComponent {
         stop();
     }
 
-    /** The standby can serve others now. */
+    /** The standby can serve others now, or, with null, not any more. */
     private synchronized void serve(WalSenders senders) {
+        if (sendersService != null) {
+            sendersService.unregister();
+            sendersService = null;
+        }
+        if (senders == null) {
+            return;
+        }
         if (service != null) {
             sendersService = context.registerService(WalSenders.class, senders, null);
         }

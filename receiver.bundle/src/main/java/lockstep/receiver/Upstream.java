@@ -82,10 +82,13 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         this.clock = clock;
     }
 
-    /** Begins. */
+    /** Begins, or begins again after {@link #close}. */
     void start(Conversation first) {
         conversation = first;
         synchronized (this) {
+            nextEndpoint = 0;
+            pauseNanos = FIRST_PAUSE_NANOS;
+            lastError = "";
             become(ReceiverState.STARTING, "the standby starts");
         }
         transports.addListener(this);

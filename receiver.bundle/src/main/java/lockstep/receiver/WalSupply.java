@@ -203,6 +203,11 @@ final class WalSupply {
         }
     }
 
+    /** Restores nothing any more; a command that runs comes to its own end. */
+    void end() {
+        stopped = true;
+    }
+
     /** Ends what runs; nothing is restored any more. */
     void stop() {
         stopped = true;

@@ -110,5 +110,10 @@ final class Numbers implements ResourceManager {
     }
 
     @Override
+    public List<String> files() {
+        return List.of(PATH);
+    }
+
+    @Override
     public void close() {}
 }

@@ -55,6 +55,10 @@ public final class StandbyServer implements AutoCloseable {
         standby.start();
     }
 
+    public void rebuild() {
+        standby.rebuild();
+    }
+
     public StandbyReport report() {
         return standby.report();
     }

@@ -34,6 +34,8 @@ enum Event {
     WAITED_FOR_UPSTREAM,
     /** The primary had removed WAL that the standby needed. */
     WAL_REMOVED,
+    /** A standby is rebuilt in place, from a new base backup. */
+    REBUILD,
     /** A process was killed; its machine went on. */
     KILL,
     /** A machine lost its power, and with it what it had not flushed. */

@@ -190,6 +190,11 @@ final class NumberStore implements ResourceManager, Visibility {
     }
 
     @Override
+    public List<String> files() {
+        return List.of(PATH);
+    }
+
+    @Override
     public void close() {
         // Nothing is open.
     }

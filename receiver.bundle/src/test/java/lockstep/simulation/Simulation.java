@@ -680,10 +680,16 @@ final class Simulation {
             }
             if (error.contains("Run \"rebuild\" on the standby")) {
                 tally.count(Event.WAL_REMOVED);
-                crash(false);
-                disk = new SimDisk(name, random.split(), scheduler, tally);
                 ledger.standbyLost();
-                seeDisks();
+                if (random.nextBoolean()) {
+                    tally.count(Event.REBUILD);
+                    looked = false;
+                    command("rebuild", server::rebuild);
+                } else {
+                    crash(false);
+                    disk = new SimDisk(name, random.split(), scheduler, tally);
+                    seeDisks();
+                }
             }
         }
     }

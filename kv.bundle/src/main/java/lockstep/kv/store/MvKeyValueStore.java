@@ -221,6 +221,11 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
     }
 
     @Override
+    public List<String> files() {
+        return List.of(FILE);
+    }
+
+    @Override
     @Deactivate
     public void close() {
         PrefixStore present = store;

@@ -30,6 +30,15 @@ public interface StandbyControl {
      */
     boolean requestRestartpoint();
 
+    /**
+     * Has this standby build itself anew from a base backup of its primary: all work ends at once, and when the primary has begun
+     * to send, the data and the WAL here are removed. Configuration, bundles and slots stay. Until then a restart of the server
+     * goes on with the old data, and after it with the base backup.
+     *
+     * @throws IllegalStateException if that is not possible now; says why
+     */
+    void rebuild();
+
     /** Returns who decides which WAL is kept for standbys of this one, once there is WAL. */
     Optional<Retention> retention();
 

@@ -20,7 +20,7 @@ import org.osgi.service.component.annotations.Reference;
 @Component(service = ReplicationCommands.class)
 @GogoCommand(
         scope = "lockstep",
-        function = {"standbys", "receiver", "redo"})
+        function = {"standbys", "receiver", "redo", "rebuild"})
 public final class ReplicationCommands {
     private static final String REDO_USAGE = "redo pause|resume [--json]";
 
@@ -157,5 +157,29 @@ public final class ReplicationCommands {
                         .json()
                 : "redo is " + redo.state() + " at " + Lsn.text(redo.appliedLsn())
                         + (redo.reason().isEmpty() ? "" : ": " + redo.reason());
+    }
+
+    /** Has a standby rebuilt. */
+    @Descriptor(
+            "replace the data and the WAL of this standby by a new base backup of its primary; configuration, bundles and"
+                    + " slots stay")
+    public String rebuild(
+            @Descriptor("do it: what is here is removed when the primary has begun to send the base backup")
+                    @Parameter(names = "--yes", presentValue = "true", absentValue = "false")
+                    boolean yes,
+            @Descriptor("one JSON object: phase")
+                    @Parameter(names = "--json", presentValue = "true", absentValue = "false")
+                    boolean json,
+            String... words) {
+        Words.none("rebuild --yes [--json]", words);
+        StandbyControl standby = server.standby("a rebuild is done");
+        if (!yes) {
+            throw new IllegalArgumentException("rebuild removes all data and WAL of this standby, and takes a new base"
+                    + " backup of its primary: confirm it with \"rebuild --yes\"");
+        }
+        standby.rebuild();
+        return json
+                ? new Fields().text("phase", standby.report().phase()).json()
+                : "the standby takes a base backup of its primary; \"status\" shows when it runs again";
     }
 }

@@ -5,6 +5,7 @@ import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import lockstep.archive.ArchiverStatus;
 import lockstep.commit.CommitQueue;
 import lockstep.io.DataDirectory;
 import lockstep.io.Disk;
@@ -60,6 +61,7 @@ public final class ServerCommands {
         });
         system(fields);
         server.findPrimary().ifPresent(primary -> primary(fields, primary));
+        server.findPrimary().flatMap(Primary::archiver).ifPresent(archiver -> archiver(fields, archiver));
         server.findStandby().map(StandbyControl::report).ifPresent(report -> standby(fields, report));
         fields.rows(
                 "listeners",
@@ -143,6 +145,17 @@ public final class ServerCommands {
                 .lsn("replay_lsn", redo.appliedLsn())
                 .lsn("primary_flush_lsn", receiver.primaryFlushedLsn());
         reads(fields, redo.memoryReads(), redo.fileReads());
+    }
+
+    private static void archiver(Fields fields, ArchiverStatus archiver) {
+        fields.count("archived_count", archiver.archivedCount())
+                .text("last_archived_wal", archiver.lastArchivedWal())
+                .time("last_archived_time", archiver.lastArchivedMicros())
+                .count("failed_count", archiver.failedCount())
+                .text("last_failed_wal", archiver.lastFailedWal())
+                .time("last_failed_time", archiver.lastFailedMicros())
+                .count("archive_waiting", archiver.waiting())
+                .text("archive_failure", archiver.failure());
     }
 
     private static void reads(Fields fields, long fromMemory, long fromFiles) {

@@ -110,7 +110,7 @@ final class ShellOnPrimary implements AutoCloseable {
         add(new CommitCommands(server, data), "commit");
         add(new LoadCommand(server), "load");
         add(new ServerCommands(server, data), "status", "queue", "checkpoint");
-        add(new ReplicationCommands(server), "standbys", "receiver", "redo");
+        add(new ReplicationCommands(server), "standbys", "receiver", "redo", "rebuild");
         add(new SlotCommands(server), "slots", "slot");
         add(wal, "wal");
         add(parameters, "show", "set");
