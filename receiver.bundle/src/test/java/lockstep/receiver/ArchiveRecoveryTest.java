@@ -346,7 +346,7 @@ class ArchiveRecoveryTest {
         archiveSegments();
         archive.status = 127;
         recover(RecoveryTarget.none());
-        assertFailed("restore_command ended with status 127", "copy 000000010000000000000001 pg_wal/RECOVERYXLOG");
+        assertFailed("restore_command ended with status 127", "copy 00000002.history pg_wal/RECOVERYXLOG");
     }
 
     @Test
