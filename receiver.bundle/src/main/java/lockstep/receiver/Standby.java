@@ -460,6 +460,8 @@ final class Standby implements StandbyControl, AutoCloseable {
         log.info("recovery has come to {}", where);
         if (recovery.action() == RecoveryConfig.TargetAction.SHUTDOWN) {
             shutdown.shutdown(Shutdown.GOOD, "shutdown at " + where);
+        } else if (recovery.action() == RecoveryConfig.TargetAction.PROMOTE) {
+            log.warn("recovery_target_action = promote is not there yet: the server pauses at its target");
         }
     }
 

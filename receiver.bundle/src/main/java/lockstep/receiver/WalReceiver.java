@@ -24,6 +24,7 @@ import lockstep.transport.api.Message.StartReplication;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.wal.ReadResult;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalChecker;
 import lockstep.wal.WalCorruptionException;
@@ -509,6 +510,26 @@ final class WalReceiver implements Conversation {
 
     private boolean isUnwritten(DiskFile segment, long lsn) throws IOException {
         return WalEnd.isUnwritten(segment, identity.layout(), lsn);
+    }
+
+    /**
+     * Goes over to another timeline, which may begin further on. What is here past the place where the two part is cut off if it
+     * was never known to be flushed by a primary.
+     *
+     * @return whether it is a timeline of this log
+     */
+    boolean follow(TimelineHistory next) throws IOException {
+        long sharedLsn = identity.history().sharedLsn(next);
+        if (!next.contains(identity.timeline()) || sharedLsn < Math.min(lastSettledLsn(), wal.filledLsn())) {
+            return false;
+        }
+        if (sharedLsn < wal.filledLsn()) {
+            cutBack(sharedLsn, WalReader.UNKNOWN);
+            archivedLsn = Math.min(archivedLsn, sharedLsn);
+        }
+        wal.follow(next, () -> control.update(present -> present.with(next)));
+        downstream.endSessions("this server follows timeline " + next.timeline());
+        return true;
     }
 
     /** Stores the epochs that begin in WAL from the archive. */

@@ -1,6 +1,7 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -8,8 +9,10 @@ import java.util.concurrent.TimeUnit;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 import lockstep.io.Step;
+import lockstep.receiver.RecoveryConfig.TargetTimeline;
 import lockstep.recovery.ControlStore;
 import lockstep.transport.api.Lsn;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.WalCorruptionException;
 import lockstep.wal.WalEnd;
 import lockstep.wal.WalIdentity;
@@ -32,7 +35,8 @@ import org.slf4j.LoggerFactory;
  *   source    event                                                 next
  *   PG_WAL    all of it is redone, or redo cannot go on for now     ARCHIVE, or STREAM if there is none
  *   ARCHIVE   a segment is restored                                 ARCHIVE, when redo has come near its end
- *   ARCHIVE   it does not have the next segment                     STREAM; without standby mode END
+ *   ARCHIVE   it does not have the next segment                     ARCHIVE, if it has a newer timeline to go over to;
+ *                                                                   else STREAM; without standby mode END
  *   ARCHIVE   what it has is damaged                                STREAM; without standby mode END, and a problem
  *   ARCHIVE   restore_command cannot run                            END, and a problem
  *   STREAM    the session has ended, or no endpoint can be used     ARCHIVE
@@ -75,6 +79,10 @@ final class WalSupply {
     private final WalIdentity identity;
     private final WalLayout layout;
     private final Disk disk;
+
+    /** Whether the timeline has been found that recovery goes to. */
+    private boolean onTargetTimeline;
+
     private volatile Source source = Source.PG_WAL;
     private volatile String problem = "";
     private volatile boolean stopped;
@@ -115,7 +123,12 @@ final class WalSupply {
         }
         become(Source.ARCHIVE, "restore_command is asked");
         try {
-            return restoreNext(archive.get()) ? AT_ONCE_NANOS : exhausted();
+            Archive from = archive.get();
+            if (!onTargetTimeline) {
+                followTimeline(from);
+                onTargetTimeline = true;
+            }
+            return restoreNext(from) || followTimeline(from) ? AT_ONCE_NANOS : exhausted();
         } catch (WalCorruptionException e) {
             return damaged(e.getMessage());
         } catch (RecoveryException e) {
@@ -129,12 +142,10 @@ final class WalSupply {
 
     /** Restores the segment with the first WAL that is not known to be the primary's; returns whether that brought WAL. */
     private boolean restoreNext(Archive from) throws IOException {
-        String oldestNeeded =
-                identity.segmentName(layout.segmentOf(control.get().redoLsn()));
         long lsn = receiver.neededFromArchiveLsn();
         long segment = layout.segmentOf(lsn);
         String name = identity.segmentName(segment);
-        if (!restore(from, name, oldestNeeded)) {
+        if (!restore(from, name)) {
             return false;
         }
         boolean whole;
@@ -142,7 +153,7 @@ final class WalSupply {
             whole = receiver.takeArchived(restored, () -> stopped);
         }
         String next = identity.segmentName(segment + 1);
-        if (!whole && restore(from, next, oldestNeeded) && isWritten(segment + 1)) {
+        if (!whole && restore(from, next) && isWritten(segment + 1)) {
             throw new WalCorruptionException(
                     name,
                     receiver.lastCheckedLsn(),
@@ -153,8 +164,62 @@ final class WalSupply {
         return receiver.neededFromArchiveLsn() > lsn;
     }
 
-    private boolean restore(Archive from, String segment, String oldestNeeded) throws IOException {
-        return from.restore(segment, oldestNeeded, OptionalLong.of(layout.segmentBytes()));
+    /** Goes over to the timeline that recovery shall follow, if that is another one; returns whether it is. */
+    private boolean followTimeline(Archive from) throws IOException {
+        TargetTimeline wanted = config.recovery().timeline();
+        int present = identity.timeline();
+        int next = wanted.latest() ? newest(from, present) : wanted.number().orElse(present);
+        if (next == present) {
+            return false;
+        }
+        TimelineHistory history = history(from, next)
+                .orElseThrow(() -> new RecoveryException("recovery target timeline " + next
+                        + " does not exist: the archive has no " + TimelineHistory.fileName(next)));
+        if (receiver.follow(history)) {
+            log.info("recovery goes on on {}", history);
+            return true;
+        }
+        String reason = "requested timeline " + next + " is not a child of this server's history: " + history
+                + "; this server has the WAL of " + identity.history() + " up to "
+                + Lsn.text(receiver.lastCheckedLsn());
+        if (!wanted.latest()) {
+            throw new RecoveryException(reason + ". Begin with an older base backup, or correct"
+                    + " recovery_target_timeline in recovery.conf");
+        }
+        tell(reason);
+        return false;
+    }
+
+    /** Returns the newest timeline of which the archive has a history, of those that follow without a gap. */
+    private int newest(Archive from, int present) throws IOException {
+        int newest = present;
+        while (from.restore(TimelineHistory.fileName(newest + 1), oldestNeeded(), OptionalLong.empty())) {
+            newest++;
+        }
+        disk.delete(Archive.RESTORED);
+        return newest;
+    }
+
+    private Optional<TimelineHistory> history(Archive from, int timeline) throws IOException {
+        String name = TimelineHistory.fileName(timeline);
+        if (!from.restore(name, oldestNeeded(), OptionalLong.empty())) {
+            return Optional.empty();
+        }
+        byte[] text = disk.readAll(Archive.RESTORED);
+        disk.delete(Archive.RESTORED);
+        try {
+            return Optional.of(TimelineHistory.parse(timeline, new String(text, StandardCharsets.UTF_8)));
+        } catch (IllegalArgumentException e) {
+            throw new RecoveryException("the archive's file " + name + " cannot be understood: " + e.getMessage());
+        }
+    }
+
+    private String oldestNeeded() {
+        return identity.segmentName(layout.segmentOf(control.get().redoLsn()));
+    }
+
+    private boolean restore(Archive from, String segment) throws IOException {
+        return from.restore(segment, oldestNeeded(), OptionalLong.of(layout.segmentBytes()));
     }
 
     private boolean isWritten(long segment) throws IOException {

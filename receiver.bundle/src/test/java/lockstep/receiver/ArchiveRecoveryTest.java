@@ -1,7 +1,6 @@
 package lockstep.receiver;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -150,7 +149,8 @@ class ArchiveRecoveryTest {
             for (Path file : files.sorted().toList()) {
                 String name = file.getFileName().toString();
                 long number = primary.layout.segmentNumber(name);
-                if (number >= 0 && primary.layout.segmentStart(number + 1) <= primary.end()) {
+                boolean history = name.endsWith(".history");
+                if (history || (number >= 0 && primary.layout.segmentStart(number + 1) <= primary.end())) {
                     Files.copy(file, archiveDirectory.resolve(name));
                 }
             }
@@ -216,7 +216,7 @@ class ArchiveRecoveryTest {
         recover(RecoveryTarget.name("before the upgrade"));
         assertPausedWith("paused at recovery target restore point \"before the upgrade\"", 2 * SEGMENT_COMMITS);
         assertEquals(point, report().redo().appliedLsn());
-        assertFalse(disk.exists(Archive.RESTORED));
+        await("the restored file is removed", () -> !disk.exists(Archive.RESTORED));
     }
 
     @ParameterizedTest
@@ -346,7 +346,7 @@ class ArchiveRecoveryTest {
         archiveSegments();
         archive.status = 127;
         recover(RecoveryTarget.none());
-        assertFailed("restore_command ended with status 127", "copy 000000010000000000000001 pg_wal/RECOVERYXLOG");
+        assertFailed("restore_command ended with status 127", "copy 00000002.history pg_wal/RECOVERYXLOG");
     }
 
     @Test
@@ -373,6 +373,58 @@ class ArchiveRecoveryTest {
                 "requested recovery stop point is before consistent recovery point",
                 "transaction " + early,
                 Lsn.text(held));
+    }
+
+    private void twoTimelines() throws IOException {
+        primary.commit(0, SEGMENT_COMMITS);
+        primary.newTimeline(2);
+        primary.commit(SEGMENT_COMMITS, 3 * SEGMENT_COMMITS);
+        primary.newTimeline(3);
+        primary.commit(3 * SEGMENT_COMMITS, 4 * SEGMENT_COMMITS);
+        archiveSegments();
+    }
+
+    private void recover(String timeline) {
+        open(
+                new RecoveryConfig(
+                        false,
+                        Optional.of(DirectoryArchive.COMMAND),
+                        RecoveryTarget.none(),
+                        TargetAction.PAUSE,
+                        TargetTimeline.parse(timeline)),
+                false);
+    }
+
+    @Test
+    void recoveryFollowsTheLatestTimelineOfTheArchive() throws IOException {
+        twoTimelines();
+        recover("latest");
+        assertPausedWith("end of WAL", 4 * SEGMENT_COMMITS);
+        assertEquals(3, ControlFile.read(disk).timeline());
+        server.close();
+        recover("latest");
+        assertPausedWith("end of WAL", 4 * SEGMENT_COMMITS);
+    }
+
+    @Test
+    void recoveryStaysOnTheTimelineThatItIsTold() throws IOException {
+        twoTimelines();
+        recover("current");
+        await("the end of timeline 1", () -> report().redo().state() == RedoState.PAUSED);
+        assertEquals(1, ControlFile.read(disk).timeline());
+        assertTrue(numbers.size() <= SEGMENT_COMMITS, () -> numbers.size() + " commits");
+        server.close();
+        recover("2");
+        await("the end of timeline 2", () -> report().redo().state() == RedoState.PAUSED);
+        assertEquals(2, ControlFile.read(disk).timeline());
+        assertTrue(numbers.size() <= 3 * SEGMENT_COMMITS, () -> numbers.size() + " commits");
+    }
+
+    @Test
+    void aTimelineThatNobodyHasArchivedIsAnError() throws IOException {
+        twoTimelines();
+        recover("7");
+        assertFailed("recovery target timeline 7 does not exist", "00000007.history");
     }
 
     @Test

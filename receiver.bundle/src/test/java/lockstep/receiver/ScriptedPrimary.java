@@ -134,6 +134,15 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
         return wal.insert(group, Placement.NONE);
     }
 
+    /** Opens a new timeline where the log ends, and returns where that is. */
+    long newTimeline(int timeline) throws IOException {
+        long endLsn = end();
+        wal.close();
+        open(endLsn, lastRecordBefore(endLsn));
+        wal.follow(identity.history().fork(endLsn, timeline, "a test"), () -> {});
+        return endLsn;
+    }
+
     /** Ends the present segment, so that all before it is in whole segments on the disk. */
     void finishSegment() {
         wal.awaitFlushed(wal.switchSegment());
