@@ -206,9 +206,9 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 13", 0, "");
-        assertLie("message type is 14, expected 1 to 13", 14, "");
-        assertLie("message type is 4294967295, expected 1 to 13", -1, "");
+        assertLie("message type is 0, expected 1 to 14", 0, "");
+        assertLie("message type is 14, expected 1 to 14", 14, "");
+        assertLie("message type is 4294967295, expected 1 to 14", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
