@@ -134,7 +134,7 @@ class MessageCodecTest {
                 "EC89884B 0000000A 0000000C 00000009 00000002 6E6F",
                 new Message.Refusal(Message.RefusalCode.SHUTTING_DOWN, "no"));
         assertBytes(
-                "C0D379E2 00000016 0000000D 0000000000001000 0000000000002000 00000002 6E6F",
+                "5EA769AA 00000016 0000000E 0000000000001000 0000000000002000 00000002 6E6F",
                 new Message.DegradedRange(0x1000, 0x2000, "no"));
     }
 
@@ -207,7 +207,7 @@ class MessageCodecTest {
     @Test
     void aWellSealedLieIsRefusedByName() {
         assertLie("message type is 0, expected 1 to 14", 0, "");
-        assertLie("message type is 14, expected 1 to 14", 14, "");
+        assertLie("message type is 15, expected 1 to 14", 15, "");
         assertLie("message type is 4294967295, expected 1 to 14", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
