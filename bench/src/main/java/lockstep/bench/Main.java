@@ -217,10 +217,7 @@ public final class Main {
             figures.put(names[i] + "_mb_per_second", median);
             say(
                     "  %-44s %9.0f MB/s   (%.0f to %.0f)",
-                    names[i].replace('_', ' '),
-                    median,
-                    found[i][0],
-                    found[i][SSH_ROUNDS - 1]);
+                    names[i].replace('_', ' '), median, found[i][0], found[i][SSH_ROUNDS - 1]);
         }
     }
 

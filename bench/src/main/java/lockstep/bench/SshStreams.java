@@ -78,7 +78,8 @@ final class SshStreams implements AutoCloseable {
         SshConfiguration settings = settings();
         primary = new SshTransport(() -> directory, settings);
         standby = new SshTransport(() -> directory, settings);
-        forwarded = primary.listen(Endpoint.parse("ssh:///?forward=127.0.0.1:0"), session -> new Sender(session, bytes));
+        forwarded =
+                primary.listen(Endpoint.parse("ssh:///?forward=127.0.0.1:0"), session -> new Sender(session, bytes));
         embedded = primary.listen(Endpoint.parse("ssh://127.0.0.1:0"), session -> new Sender(session, bytes));
         Files.writeString(
                 directory.resolve("known_hosts"),

@@ -36,8 +36,7 @@ class SshEndpointTest {
         "ssh://0.0.0.0:2222, Subsystem[]"
     })
     void aPrimaryNamesTheDoorOnly(String text, String door) throws Exception {
-        assertEquals(
-                door, SshEndpoint.listening(Endpoint.parse(text)).door().toString());
+        assertEquals(door, SshEndpoint.listening(Endpoint.parse(text)).door().toString());
     }
 
     @ParameterizedTest
