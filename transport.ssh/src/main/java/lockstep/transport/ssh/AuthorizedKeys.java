@@ -63,6 +63,7 @@ final class AuthorizedKeys implements PublickeyAuthenticator {
                 return isUnrestricted(entry);
             }
         }
+        log.info("the key {} is not let in: it is not in {}", KeyUtils.getFingerPrint(key), file);
         return false;
     }
 

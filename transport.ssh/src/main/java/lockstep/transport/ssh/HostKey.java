@@ -58,6 +58,7 @@ final class HostKey {
         OpenSSHKeyPairResourceWriter.INSTANCE.writePrivateKey(key, COMMENT, null, secret);
         ByteArrayOutputStream open = new ByteArrayOutputStream();
         OpenSSHKeyPairResourceWriter.INSTANCE.writePublicKey(key, COMMENT, open);
+        open.write('\n');
         write(Path.of(file + ".pub"), open.toByteArray(), "rw-r--r--");
         write(file, secret.toByteArray(), "rw-------");
         log.info("made the host key {}, {}", file, KeyUtils.getFingerPrint(key.getPublic()));
