@@ -147,6 +147,7 @@ class DefinitionTest {
         assertEquals("recovery.conf", declared.get("primary_conninfo").file());
         assertEquals(
                 List.of(
+                        "archive_mode",
                         "recovery_target_action",
                         "recovery_target_inclusive",
                         "recovery_target_lsn",
