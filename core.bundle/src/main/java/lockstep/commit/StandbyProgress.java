@@ -8,6 +8,9 @@ public interface StandbyProgress {
     /** Returns whether the standby has caught up and is sent WAL as it is written. Only then it counts. */
     boolean isStreaming();
 
+    /** Returns why the standby cannot acknowledge for now, as it says itself; empty if it can. */
+    String obstacle();
+
     /** Returns up to where the standby's operating system has the WAL. */
     long writtenLsn();
 
@@ -16,4 +19,13 @@ public interface StandbyProgress {
 
     /** Returns up to where the standby has applied the WAL. */
     long appliedLsn();
+
+    /** Returns the position that a level asks for. */
+    default long position(CommitLevel level) {
+        return switch (level) {
+            case REMOTE_WRITE -> writtenLsn();
+            case REMOTE_APPLY -> appliedLsn();
+            default -> flushedLsn();
+        };
+    }
 }

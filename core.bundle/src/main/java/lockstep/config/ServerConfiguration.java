@@ -117,11 +117,79 @@ public @interface ServerConfiguration {
             })
     String synchronousCommit() default "on";
 
-    /** {@code *} or empty. */
+    /** {@link lockstep.commit.StandbyNames} as they are configured. */
     @AttributeDefinition(
-            description = "The standbys that a commit waits for: with * one that streams, when empty none.",
-            options = {@Option(label = "none", value = ""), @Option(label = "any one", value = "*")})
+            description = "The standbys that a commit waits for: * for one of any name, a list for the first of it that"
+                    + " streams, FIRST n (list), ANY n (list), or nothing.")
     String synchronousStandbyNames() default "*";
+
+    /** What happens when too few standbys are there. */
+    @AttributeDefinition(
+            description = "What happens when fewer standbys are there than synchronous_standby_names requires: commits"
+                    + " hang until they are back, wait for standby_timeout before the server degrades, or it degrades at"
+                    + " once.",
+            options = {
+                @Option(label = "hang", value = "hang"),
+                @Option(label = "wait", value = "wait"),
+                @Option(label = "degrade", value = "degrade")
+            })
+    String standbyUnavailable() default "hang";
+
+    /** A duration. */
+    @AttributeDefinition(
+            description =
+                    "For how long commits wait before the server degrades: for standbys that are away, or that are"
+                            + " there and make no progress.",
+            min = "10ms")
+    String standbyTimeout() default "10s";
+
+    /** What commits wait for in degraded mode. */
+    @AttributeDefinition(
+            description = "What commits that ask a standby still wait for in degraded mode: the local flush, that the"
+                    + " standbys have written them, or as many standbys as are left.",
+            options = {
+                @Option(label = "local", value = "local"),
+                @Option(label = "remote_write", value = "remote_write"),
+                @Option(label = "fewer", value = "fewer")
+            })
+    String degradeTo() default "local";
+
+    /** How many. */
+    @AttributeDefinition(
+            description = "How many copies on a disk, the primary's own among them, such a commit has at the least in"
+                    + " degraded mode; not more than synchronous_standby_names asks for.",
+            min = "1",
+            max = "1000")
+    int minCopies() default 1;
+
+    /** A duration; 0 is for ever. */
+    @AttributeDefinition(
+            description =
+                    "The longest time in degraded mode, after which degraded_exhausted says what happens; 0 for no"
+                            + " limit.",
+            min = "0")
+    String degradedMaxTime() default "0s";
+
+    /** A size; 0 is any. */
+    @AttributeDefinition(
+            description = "The most WAL in degraded mode, past which degraded_exhausted says what happens; 0 for no"
+                    + " limit.",
+            min = "0")
+    String degradedMaxWal() default "0MB";
+
+    /** What happens past a limit of degraded mode. */
+    @AttributeDefinition(
+            description = "What happens to new commits that ask a standby past degraded_max_time or degraded_max_wal:"
+                    + " they hang until the standbys are back, or fail before anything is written.",
+            options = {@Option(label = "hang", value = "hang"), @Option(label = "fail", value = "fail")})
+    String degradedExhausted() default "hang";
+
+    /** A duration. */
+    @AttributeDefinition(
+            description = "For how long the required standbys must have been back and caught up before degraded mode is"
+                    + " left.",
+            min = "0")
+    String degradedReturnDelay() default "1s";
 
     /** A duration; 0 is for ever. */
     @AttributeDefinition(

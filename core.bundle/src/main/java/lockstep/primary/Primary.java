@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import lockstep.archive.ArchiveConfig;
 import lockstep.archive.Archiver;
@@ -12,6 +13,9 @@ import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitQueue;
 import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
+import lockstep.commit.DegradedLog;
+import lockstep.commit.DegradedMode;
+import lockstep.commit.DegradedPeriod;
 import lockstep.commit.LogCommits;
 import lockstep.commit.ReleaseMarks;
 import lockstep.commit.StandbyPolicy;
@@ -101,6 +105,8 @@ public final class Primary implements SendingServer, AutoCloseable {
     private final InDoubt inDoubt = new InDoubt();
     private final ReplicationSlots slots;
     private final Redo redo;
+    private final DegradedLog periods;
+    private final List<DegradedMode.Listener> transitionListeners = new CopyOnWriteArrayList<>();
     private final Runnable wakeStartup = this::wakeStartup;
 
     private volatile PrimaryConfig config;
@@ -117,12 +123,14 @@ public final class Primary implements SendingServer, AutoCloseable {
     private record Running(
             Wal wal,
             StandbyPolicy policy,
+            DegradedMode mode,
             CommitQueue queue,
             LogCommits commits,
             WalSenders senders,
             Retention retention,
             Checkpointer checkpointer,
-            Worker checkpoints) {}
+            Worker checkpoints,
+            Worker modes) {}
 
     /**
      * Opens the data directory, making a new system if it has none.
@@ -151,6 +159,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
         files = new SegmentFiles(disk, identity);
+        periods = new DegradedLog(disk);
         slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
         marks = new ReleaseMarks(disk, file.systemId(), file.epochs()::endIfThere);
         redo = new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
@@ -264,10 +273,14 @@ public final class Primary implements SendingServer, AutoCloseable {
         Wal wal = new Wal(walConfig(), disk, files, workers, panic, endLsn);
         wal.startInserting(redo.lastRecordLsn());
         WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
-        StandbyPolicy policy = new StandbyPolicy(wal::flushedLsn, senders::progress, config.synchronous());
+        StandbyPolicy policy = new StandbyPolicy(
+                wal::flushedLsn,
+                senders::progress,
+                config.standbys().names(),
+                control.get().redoLsn());
         CommitQueue queue = new CommitQueue(policy, clock, panic, marks);
-        LogCommits commits =
-                new LogCommits(wal, queue, clock, log(), senders::progress, nextXid(), config.commitLevel());
+        LogCommits commits = new LogCommits(
+                wal, queue, clock, log(), () -> List.of(senders.progress()), nextXid(), config.commitLevel());
         Retention retention = new Retention(
                 wal, slots, senders, () -> control.get().redoLsn(), this::unarchivedLsn, this::retentionConfig, clock);
         Checkpointer checkpointer =
@@ -293,11 +306,22 @@ public final class Primary implements SendingServer, AutoCloseable {
             noteEpoch(wal);
             checkpointer.checkpoint();
         }
+        DegradedMode mode = degradedMode(wal, policy, queue, senders, endLsn);
         running = new Running(
-                wal, policy, queue, commits, senders, retention, checkpointer, workers.start("checkpointer", () -> {
+                wal,
+                policy,
+                mode,
+                queue,
+                commits,
+                senders,
+                retention,
+                checkpointer,
+                workers.start("checkpointer", () -> {
                     marks.sync();
                     return checkpointer.run();
-                }));
+                }),
+                workers.start("degraded-mode", mode));
+        mode.runBy(running.modes());
         if (archiver != null) {
             archiver.start(workers);
         }
@@ -325,6 +349,21 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     private LogCourse course() {
         return new LogCourse(identity.history(), control.get().epochs());
+    }
+
+    /** A period that another server left open, from which this one has taken over, is over where this one began. */
+    private DegradedMode degradedMode(Wal wal, StandbyPolicy policy, CommitQueue queue, WalSenders senders, long endLsn)
+            throws IOException {
+        DegradedJournal journal = new DegradedJournal(wal, periods, senders);
+        Optional<DegradedPeriod> open = periods.open();
+        if (open.isPresent() && open.get().timeline() != identity.timeline()) {
+            journal.record(open.get().ended(endLsn, clock.micros()));
+            open = Optional.empty();
+        }
+        DegradedMode mode =
+                new DegradedMode(policy, config.standbys(), identity.timeline(), open, journal, queue::release, clock);
+        transitionListeners.forEach(mode::addListener);
+        return mode;
     }
 
     private int nextXid() {
@@ -385,10 +424,9 @@ public final class Primary implements SendingServer, AutoCloseable {
         slots.configure(retentionConfig().maxSlots());
         Running now = running;
         if (now != null) {
-            now.policy().setSynchronous(newConfig.synchronous());
+            now.mode().configure(newConfig.standbys());
             now.commits().setDefaultLevel(newConfig.commitLevel());
             now.senders().configure(newConfig.senders());
-            now.queue().release();
         }
     }
 
@@ -470,6 +508,16 @@ public final class Primary implements SendingServer, AutoCloseable {
         return inDoubt.range();
     }
 
+    /** Returns what it does while standbys are away, once the server accepts commits. */
+    public Optional<DegradedMode> degradedMode() {
+        return Optional.ofNullable(running).map(Running::mode);
+    }
+
+    /** Tells of each change of {@link #degradedMode} from the next start on. */
+    public void addListener(DegradedMode.Listener listener) {
+        transitionListeners.add(listener);
+    }
+
     /** Returns who lets standbys in, once the server accepts commits. */
     public Optional<WalSenders> senders() {
         return Optional.ofNullable(running).map(Running::senders);
@@ -477,7 +525,8 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Returns the connected standbys. */
     public List<StandbyView> standbys() {
-        return senders().map(all -> all.standbys(config.synchronous())).orElse(List.of());
+        Running now = running;
+        return now == null ? List.of() : now.senders().standbys(now.policy()::role);
     }
 
     @Override
@@ -536,14 +585,23 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     @Override
     public DegradedRange degradedRange(long standbyEndLsn) {
-        return DegradedRange.NONE;
+        return DegradedJournal.missing(periods, standbyEndLsn);
     }
 
     @Override
     public void standbyProgressed() {
         Running now = running;
         if (now != null) {
+            now.mode().progressed();
             now.queue().release();
+        }
+    }
+
+    @Override
+    public void standbyLeaving() {
+        Running now = running;
+        if (now != null) {
+            now.mode().leaving();
         }
     }
 
@@ -562,6 +620,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             if (now != null) {
                 now.commits().close();
                 now.checkpoints().close();
+                now.modes().close();
                 if (archiver != null) {
                     archiver.close();
                 }

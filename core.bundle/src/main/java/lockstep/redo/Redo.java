@@ -6,11 +6,13 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import lockstep.commit.DegradedPeriod;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.CheckpointRecord;
 import lockstep.wal.CommitRecord;
+import lockstep.wal.LogNote;
 import lockstep.wal.ReadResult;
 import lockstep.wal.WalEnd;
 import lockstep.wal.WalIdentity;
@@ -309,6 +311,11 @@ public final class Redo implements AutoCloseable {
             }
         } else if (only == null && isCheckpoint(next)) {
             listener.checkpoint(next.lsn(), CheckpointRecord.decode(next.data()));
+        } else if (only == null && next.rmgr() == XlogInfo.RMGR && next.info() == XlogInfo.NOOP) {
+            Optional<String> degraded = LogNote.read(next, DegradedPeriod.NOTE);
+            if (degraded.isPresent()) {
+                listener.degraded(degraded.get());
+            }
         }
         blockedReason = null;
         return true;

@@ -1,5 +1,6 @@
 package lockstep.redo;
 
+import java.io.IOException;
 import lockstep.wal.CheckpointRecord;
 
 /** Hears of records that concern the log itself, on the thread that redoes them. */
@@ -21,4 +22,11 @@ public interface RedoListener {
      * @param level the level in its record; 0 if there is none
      */
     default void heldBack(int xid, int level, long startLsn, long commitLsn) {}
+
+    /**
+     * A note about a degraded period has been redone.
+     *
+     * @throws IOException if what it says cannot be kept; redo stays before it
+     */
+    default void degraded(String note) throws IOException {}
 }

@@ -43,6 +43,9 @@ public interface SendingServer {
     /** Returns what to tell a standby that has WAL up to a position of commits that were acknowledged without it. */
     DegradedRange degradedRange(long standbyEndLsn);
 
+    /** Tells that a standby leaves in good order, before it does. */
+    void standbyLeaving();
+
     /** Tells that a standby's position, state or presence has changed: commits may be released. */
     void standbyProgressed();
 }

@@ -9,9 +9,8 @@ package lockstep.send;
  *     was nothing to measure
  * @param flushLagMicros the same for the standby's flush
  * @param replayLagMicros the same for its redo
- * @param syncPriority 1 if it counts for commits, 0 if not
- * @param syncState {@code sync} if it counts for commits, {@code potential} if it will once it streams, {@code async} if
- *     commits ask no standby
+ * @param syncPriority its place among those that count for commits, 0 if it is none
+ * @param syncState a {@link lockstep.commit.SyncRole.State}
  * @param replyMicros when it last said something, in {@link lockstep.io.Clock#micros}
  * @param feed whether it is fed {@code live} from the WAL writer or reads {@code behind} it
  * @param reason why it cannot acknowledge, as it says; empty if it can

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.StandbyProgress;
+import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Step;
 import lockstep.io.Worker;
@@ -211,7 +212,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             reason = said.reason() + ": " + said.detail();
         }
         if (said.reason() == Reason.LEAVING) {
+            server.standbyLeaving();
             become(SenderState.STOPPING, "it leaves: " + said.detail());
+        } else {
+            server.standbyProgressed();
         }
     }
 
@@ -601,6 +605,11 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     }
 
     @Override
+    public String obstacle() {
+        return reason;
+    }
+
+    @Override
     public long writtenLsn() {
         return writtenLsn;
     }
@@ -646,9 +655,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         return state == SenderState.STOPPING;
     }
 
-    StandbyView view(boolean synchronous) {
+    StandbyView view(SyncRole role) {
         long now = clock.nanos();
-        boolean counts = synchronous && isStreaming();
         return new StandbyView(
                 id,
                 name,
@@ -662,8 +670,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
                 writeLag.micros(now),
                 flushLag.micros(now),
                 replayLag.micros(now),
-                counts ? 1 : 0,
-                counts ? "sync" : synchronous ? "potential" : "async",
+                role.priority(),
+                role.state().toString(),
                 heardMicros,
                 live ? "live" : "behind",
                 reason);

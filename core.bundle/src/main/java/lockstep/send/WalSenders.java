@@ -1,12 +1,13 @@
 package lockstep.send;
 
 import java.io.IOException;
-import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import lockstep.commit.StandbyProgress;
+import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.retention.Retention;
@@ -52,6 +53,7 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
     /** The end of the last range that was handed out; guarded by {@link #rangeLock}. */
     private long handedOutLsn;
 
+    private volatile StandbyProgress[] progress = {};
     private volatile SenderConfig config;
     private volatile boolean open = true;
 
@@ -86,6 +88,7 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         } else {
             sender.start();
             senders.add(sender);
+            listProgress();
             // After it was added: whoever closes either finds it there, or it finds the door closed.
             if (!open) {
                 sender.refuse(new Refusal(RefusalCode.SHUTTING_DOWN, "the server is shutting down"));
@@ -107,6 +110,7 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
 
     void left(WalSender sender) {
         if (senders.remove(sender)) {
+            listProgress();
             server.standbyProgressed();
         }
     }
@@ -167,9 +171,13 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         void run(long handedOutLsn) throws IOException;
     }
 
-    /** Returns how far the standbys are. */
-    public Collection<? extends StandbyProgress> progress() {
-        return senders;
+    /** Returns how far the standbys are; an array that is not changed. */
+    public StandbyProgress[] progress() {
+        return progress;
+    }
+
+    private synchronized void listProgress() {
+        progress = senders.toArray(StandbyProgress[]::new);
     }
 
     @Override
@@ -189,10 +197,10 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
     /**
      * Returns the connected standbys.
      *
-     * @param synchronous whether commits ask a standby
+     * @param role what each is to commits
      */
-    public List<StandbyView> standbys(boolean synchronous) {
-        return senders.stream().map(sender -> sender.view(synchronous)).toList();
+    public List<StandbyView> standbys(Function<StandbyProgress, SyncRole> role) {
+        return senders.stream().map(sender -> sender.view(role.apply(sender))).toList();
     }
 
     /** Returns all standbys below this server, each before those that it serves, with their lag behind this server. */

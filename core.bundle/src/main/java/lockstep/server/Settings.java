@@ -2,6 +2,8 @@ package lockstep.server;
 
 import lockstep.archive.ArchiveConfig;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.StandbyNames;
+import lockstep.commit.SynchronousConfig;
 import lockstep.config.ServerConfiguration;
 import lockstep.config.Units;
 import lockstep.io.SyncMethod;
@@ -28,7 +30,7 @@ final class Settings {
                 Integer.highestOneBit(Math.toIntExact(Units.bytes(values.walBuffers()))),
                 syncMethod,
                 CommitLevel.parse(values.synchronousCommit()),
-                !values.synchronousStandbyNames().isBlank(),
+                standbys(values),
                 new Checkpointer.Config(
                         Units.millis(values.checkpointTimeout()),
                         Math.min(
@@ -36,5 +38,18 @@ final class Settings {
                                 Runtime.getRuntime().maxMemory() / HEAP_SHARE),
                         Retention.Config.of(values)),
                 new SenderConfig(values.maxWalSenders(), Units.millis(values.walSenderTimeout())));
+    }
+
+    private static SynchronousConfig standbys(ServerConfiguration values) {
+        return new SynchronousConfig(
+                StandbyNames.parse(values.synchronousStandbyNames()),
+                SynchronousConfig.parse(SynchronousConfig.Unavailable.class, values.standbyUnavailable()),
+                Units.nanos(values.standbyTimeout()),
+                SynchronousConfig.parse(SynchronousConfig.DegradeTo.class, values.degradeTo()),
+                values.minCopies(),
+                Units.nanos(values.degradedMaxTime()),
+                Units.bytes(values.degradedMaxWal()),
+                SynchronousConfig.parse(SynchronousConfig.Exhausted.class, values.degradedExhausted()),
+                Units.nanos(values.degradedReturnDelay()));
     }
 }

@@ -176,6 +176,7 @@ public final class WalDump {
         return switch (record.info()) {
             case XlogInfo.CHECKPOINT_SHUTDOWN -> checkpoint(CheckpointRecord.decode(data), "shutdown");
             case XlogInfo.CHECKPOINT_ONLINE -> checkpoint(CheckpointRecord.decode(data), "online");
+            case XlogInfo.NOOP -> LogNote.read(record).orElse("");
             case XlogInfo.NEXT_OID -> Integer.toUnsignedString(data.getInt());
             case XlogInfo.BACKUP_END -> Lsn.text(data.getLong());
             case XlogInfo.RESTORE_POINT -> RestorePointRecord.decode(data).name();

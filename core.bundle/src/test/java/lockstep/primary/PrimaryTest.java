@@ -21,6 +21,7 @@ import lockstep.commit.CommitReceipt;
 import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
 import lockstep.commit.PendingCommit;
+import lockstep.commit.SynchronousConfig;
 import lockstep.io.Clock;
 import lockstep.io.FileDisk;
 import lockstep.io.SyncMethod;
@@ -43,7 +44,7 @@ class PrimaryTest {
             256 << 10,
             SyncMethod.FDATASYNC,
             CommitLevel.LOCAL,
-            true,
+            SynchronousConfig.hang("*"),
             new Checkpointer.Config(300_000, 8 << 20, new Retention.Config(0, -1, 8 << 20, 10)),
             new SenderConfig(10, 60_000));
 
@@ -168,7 +169,7 @@ class PrimaryTest {
                 CONFIG.bufferBytes(),
                 CONFIG.syncMethod(),
                 CONFIG.commitLevel(),
-                standby,
+                SynchronousConfig.hang(standby ? "*" : ""),
                 CONFIG.checkpoints(),
                 CONFIG.senders());
     }

@@ -142,6 +142,11 @@ final class Downstream implements SendingServer, WalListener {
     }
 
     @Override
+    public void standbyLeaving() {
+        // No commit waits here.
+    }
+
+    @Override
     public void standbyProgressed() {
         // No commit waits here.
     }

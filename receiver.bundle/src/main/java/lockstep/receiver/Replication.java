@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.io.IOException;
 import java.util.Optional;
+import lockstep.commit.DegradedLog;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
@@ -104,7 +105,7 @@ final class Replication implements AutoCloseable {
                 () -> Long.MAX_VALUE,
                 config::retention,
                 clock);
-        restartpoints = new Restartpoints(control, managers, this::settledLsn, retention);
+        restartpoints = new Restartpoints(control, managers, new DegradedLog(disk), this::settledLsn, retention);
         RecoveryTarget target = config.recovery().target();
         redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, target, file.redoLsn());
         continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);

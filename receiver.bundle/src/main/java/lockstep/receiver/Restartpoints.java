@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import lockstep.commit.DegradedLog;
 import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.receiver.api.RestartpointStatus;
@@ -41,6 +42,7 @@ final class Restartpoints implements RedoListener, Step {
 
     private final ControlStore control;
     private final ResourceManagers managers;
+    private final DegradedLog periods;
     private final LongSupplier settledLsn;
     private final Retention retention;
 
@@ -52,12 +54,14 @@ final class Restartpoints implements RedoListener, Step {
     /**
      * Makes one that waits for redo to pass a checkpoint.
      *
+     * @param periods where the primary's degraded periods are kept, which redo passes as well
      * @param settledLsn up to where WAL is on both disks, and will never be cut back
      * @param retention removes what nobody needs, after each restartpoint
      */
-    Restartpoints(ControlStore control, ResourceManagers managers, LongSupplier settledLsn, Retention retention) {
+    Restartpoints(ControlStore control, ResourceManagers managers, DegradedLog periods, LongSupplier settledLsn, Retention retention) {
         this.control = control;
         this.managers = managers;
+        this.periods = periods;
         this.settledLsn = settledLsn;
         this.retention = retention;
     }
@@ -65,6 +69,11 @@ final class Restartpoints implements RedoListener, Step {
     /** Tells whom to wake when there is a restartpoint to take. */
     void runBy(Worker newWorker) {
         worker = newWorker;
+    }
+
+    @Override
+    public void degraded(String note) throws IOException {
+        periods.redo(note);
     }
 
     @Override

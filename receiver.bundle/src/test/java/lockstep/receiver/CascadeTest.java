@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
+import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.FileDisk;
 import lockstep.io.SyncMethod;
@@ -184,7 +185,7 @@ class CascadeTest {
         s2.assertHasLog(primary.startLsn, primary.end());
         await(
                 "s1 to hear of it",
-                () -> s1.standby.senders().orElseThrow().standbys(false).stream()
+                () -> s1.standby.senders().orElseThrow().standbys(standby -> SyncRole.ASYNC).stream()
                         .anyMatch(row -> row.applicationName().equals("s2")
                                 && row.state() == SenderState.STREAMING
                                 && row.syncState().equals("async")

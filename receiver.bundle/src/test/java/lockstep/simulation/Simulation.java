@@ -5,6 +5,7 @@ import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.SynchronousConfig;
 import lockstep.io.Step;
 import lockstep.io.SyncMethod;
 import lockstep.primary.Primary;
@@ -452,7 +453,7 @@ final class Simulation {
                             BUFFER_BYTES,
                             syncMethod,
                             CommitLevel.LOCAL,
-                            true,
+                            SynchronousConfig.hang("*"),
                             new Checkpointer.Config(2_000, 1 << 20, new Retention.Config(keepBytes, -1, 1 << 20, 10)),
                             new SenderConfig(10, 3_000)),
                     disk,

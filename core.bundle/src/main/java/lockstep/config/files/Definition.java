@@ -3,6 +3,7 @@ package lockstep.config.files;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
+import lockstep.commit.StandbyNames;
 import lockstep.config.Parameter;
 import lockstep.config.StandbyConfiguration;
 import lockstep.config.Units;
@@ -33,6 +34,9 @@ record Definition(
         String description) {
     static final String SERVER_FILE = "lockstep.conf";
     static final String RECOVERY_FILE = "recovery.conf";
+
+    /** The one text with a grammar of its own. */
+    private static final String STANDBY_NAMES = "synchronous_standby_names";
 
     private static final Pattern SHORT_PID = Pattern.compile("lockstep\\.[^.]*");
     private static final Pattern ENDS_WITH_UNIT = Pattern.compile("[+-]?[0-9].*[A-Za-z]");
@@ -169,10 +173,17 @@ record Definition(
         return switch (type) {
             case BOOLEAN -> truth(stripped);
             case ENUMERATION -> option(stripped);
-            case TEXT -> new Value(text, text);
+            case TEXT -> checked(text);
             case INTEGER -> bounded(stripped, integer(stripped));
             case SIZE, DURATION -> bounded(stripped.replaceAll("\\s+", ""), number(type, stripped));
         };
+    }
+
+    private Value checked(String text) {
+        if (name.equals(STANDBY_NAMES)) {
+            StandbyNames.parse(text);
+        }
+        return new Value(text, text);
     }
 
     private static Value truth(String text) {

@@ -2,6 +2,7 @@ package lockstep.shell.command;
 
 import java.net.URI;
 import java.util.List;
+import lockstep.commit.SyncRole;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoStatus;
 import lockstep.receiver.api.StandbyControl;
@@ -56,7 +57,9 @@ public final class ReplicationCommands {
     /** On a standby these are its own, for which no commit waits. */
     private List<StandbyView> standbys() {
         return server.findStandby().isPresent()
-                ? server.findSenders().map(senders -> senders.standbys(false)).orElse(List.of())
+                ? server.findSenders()
+                        .map(senders -> senders.standbys(standby -> SyncRole.ASYNC))
+                        .orElse(List.of())
                 : server.primary("standbys are connected").standbys();
     }
 

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.SynchronousConfig;
 import lockstep.io.Clock;
 import lockstep.io.DataDirectory;
 import lockstep.io.FileDisk;
@@ -39,7 +40,7 @@ final class ShellOnPrimary implements AutoCloseable {
             256 << 10,
             SyncMethod.FDATASYNC,
             CommitLevel.LOCAL,
-            true,
+            SynchronousConfig.hang("*"),
             new Checkpointer.Config(300_000, 8 << 20, new Retention.Config(0, -1, 8 << 20, 10)),
             new SenderConfig(10, 60_000));
 
