@@ -362,7 +362,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         }
         DegradedMode mode =
                 new DegradedMode(policy, config.standbys(), identity.timeline(), open, journal, queue::release, clock);
-        transitionListeners.forEach(mode::addListener);
+        mode.addListener(transition -> transitionListeners.forEach(listener -> listener.changed(transition)));
         return mode;
     }
 
@@ -513,9 +513,24 @@ public final class Primary implements SendingServer, AutoCloseable {
         return Optional.ofNullable(running).map(Running::mode);
     }
 
-    /** Tells of each change of {@link #degradedMode} from the next start on. */
+    /**
+     * Explains why commits wait, once the server accepts commits.
+     *
+     * @param lsn the position asked about; 0 for that of the commit that has waited longest
+     */
+    public Optional<WaitExplanation> explain(long lsn) {
+        return Optional.ofNullable(running)
+                .map(now -> WaitExplanation.of(lsn, now.wal(), now.queue(), now.policy(), now.mode(), standbys()));
+    }
+
+    /** Tells of each change of {@link #degradedMode} from now on. */
     public void addListener(DegradedMode.Listener listener) {
         transitionListeners.add(listener);
+    }
+
+    /** Tells of no more changes. */
+    public void removeListener(DegradedMode.Listener listener) {
+        transitionListeners.remove(listener);
     }
 
     /** Returns who lets standbys in, once the server accepts commits. */

@@ -40,6 +40,11 @@ final class Lag {
         }
     }
 
+    /** Returns how long the oldest open sample has waited; 0 if there is none. */
+    synchronized long waitingNanos(long now) {
+        return first < next ? now - nanos[(int) (first % SAMPLES)] : 0;
+    }
+
     /** Returns the last measure, or how long the oldest open sample has waited if that is more; -1 if there is none. */
     synchronized long micros(long now) {
         long waiting = first < next ? now - nanos[(int) (first % SAMPLES)] : -1;

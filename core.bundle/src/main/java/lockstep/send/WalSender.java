@@ -94,6 +94,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     private volatile long heldLsn = Long.MAX_VALUE;
     private volatile long heardNanos;
     private volatile long heardMicros;
+    private volatile long drainedNanos;
+    private boolean standstillTold;
     private volatile boolean replyAsked;
     private volatile long askedNanos;
     private volatile String reason = "";
@@ -116,6 +118,7 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         this.clock = clock;
         startedMicros = clock.micros();
         heardNanos = clock.nanos();
+        drainedNanos = heardNanos;
     }
 
     void start() {
@@ -358,8 +361,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         session.close(cause);
     }
 
+    /** The peer has taken what the link held: a sign of life, though not a word. */
     @Override
     public void writable() {
+        drainedNanos = clock.nanos();
         Worker own = worker;
         if (own != null) {
             own.wake();
@@ -531,18 +536,25 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         become(SenderState.STARTUP, "the base backup is complete");
     }
 
-    /** Watches over the standby's silence; returns when to look again. */
+    /**
+     * Watches over the standby; returns when to look again. Any message is a sign of life, and so is a link that takes what it did
+     * not take before: a standby at work on much WAL may find no time to answer. To live is not to make progress, of which there
+     * is only talk here: whether commits wait for a standby without progress is not for its session to decide.
+     */
     private long untilTimer() {
         long timeout = TimeUnit.MILLISECONDS.toNanos(senders.config().timeoutMs());
         if (timeout == 0 || state == SenderState.BACKUP) {
             return BACK_PRESSURE_NANOS;
         }
-        long silent = clock.nanos() - heardNanos;
+        long now = clock.nanos();
+        long silent = now - Math.max(heardNanos, drainedNanos);
         if (silent >= timeout) {
-            session.close("nothing heard from the standby for " + TimeUnit.NANOSECONDS.toMillis(silent)
-                    + " ms (wal_sender_timeout)");
+            session.close("no sign of life: nothing heard from the standby for "
+                    + TimeUnit.NANOSECONDS.toMillis(now - heardNanos) + " ms, and the link takes nothing"
+                    + " (wal_sender_timeout)");
             return Step.UNTIL_WOKEN;
         }
+        watchProgress(now, timeout);
         if (silent >= timeout / 2) {
             if (!replyAsked && state != SenderState.STARTUP) {
                 replyAsked = true;
@@ -551,6 +563,19 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             return timeout - silent;
         }
         return timeout / 2 - silent;
+    }
+
+    private void watchProgress(long now, long timeout) {
+        boolean stands = flushLag.waitingNanos(now) >= timeout;
+        if (stands && !standstillTold) {
+            log.warn(
+                    "standby {} is alive, but makes no progress: it has flushed up to {} of {} sent, and nothing more for {} ms",
+                    label(),
+                    Lsn.text(flushedLsn),
+                    Lsn.text(sentLsn),
+                    TimeUnit.NANOSECONDS.toMillis(flushLag.waitingNanos(now)));
+        }
+        standstillTold = stands;
     }
 
     private void end() throws IOException {

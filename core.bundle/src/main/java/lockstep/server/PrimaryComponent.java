@@ -3,6 +3,7 @@ package lockstep.server;
 import java.io.IOException;
 import java.util.concurrent.locks.ReentrantLock;
 import lockstep.commit.Commits;
+import lockstep.commit.DegradedMode;
 import lockstep.config.ServerConfiguration;
 import lockstep.io.Clock;
 import lockstep.io.DataDirectory;
@@ -124,6 +125,16 @@ public final class PrimaryComponent {
             unbind = "removeResourceManager")
     void addResourceManager(ResourceManager manager) {
         managers.add(manager);
+    }
+
+    /** Whoever wants to hear of changes of degraded mode. */
+    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC, unbind = "removeListener")
+    void addListener(DegradedMode.Listener listener) {
+        primary.addListener(listener);
+    }
+
+    void removeListener(DegradedMode.Listener listener) {
+        primary.removeListener(listener);
     }
 
     void removeResourceManager(ResourceManager manager) {

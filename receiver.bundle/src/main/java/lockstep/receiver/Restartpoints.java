@@ -58,7 +58,12 @@ final class Restartpoints implements RedoListener, Step {
      * @param settledLsn up to where WAL is on both disks, and will never be cut back
      * @param retention removes what nobody needs, after each restartpoint
      */
-    Restartpoints(ControlStore control, ResourceManagers managers, DegradedLog periods, LongSupplier settledLsn, Retention retention) {
+    Restartpoints(
+            ControlStore control,
+            ResourceManagers managers,
+            DegradedLog periods,
+            LongSupplier settledLsn,
+            Retention retention) {
         this.control = control;
         this.managers = managers;
         this.periods = periods;

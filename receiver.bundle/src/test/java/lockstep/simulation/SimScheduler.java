@@ -23,7 +23,8 @@ final class SimScheduler implements Clock {
     private static final int MAX_STEP_NANOS = 20_000;
     private static final int MAX_PAUSES = 200_000;
 
-    private static final Set<String> WAITING = Set.of("checkpointer", "degraded-mode", "checkpoint", "commit", "switch");
+    private static final Set<String> WAITING =
+            Set.of("checkpointer", "degraded-mode", "checkpoint", "commit", "switch");
 
     private final SplittableRandom random;
     private final List<SimWorker> workers = new ArrayList<>();

@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import lockstep.archive.ArchiverStatus;
 import lockstep.commit.CommitQueue;
+import lockstep.commit.DegradedMode;
 import lockstep.io.DataDirectory;
 import lockstep.io.Disk;
 import lockstep.io.FileDisk;
 import lockstep.primary.Primary;
+import lockstep.primary.WaitExplanation;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoStatus;
 import lockstep.receiver.api.StandbyControl;
@@ -33,6 +35,8 @@ import org.osgi.service.component.annotations.Reference;
         scope = "lockstep",
         function = {"status", "queue", "checkpoint"})
 public final class ServerCommands {
+    private static final String QUEUE_USAGE = "queue [explain [LSN]] [--json]";
+
     private final LocalServer server;
     private final DataDirectory directory;
     private final Disk disk;
@@ -118,6 +122,7 @@ public final class ServerCommands {
                         standbys.stream()
                                 .filter(standby -> standby.state() == SenderState.STREAMING)
                                 .count());
+        primary.degradedMode().map(DegradedMode::status).ifPresent(mode -> mode(fields, mode));
         primary.inDoubt()
                 .ifPresent(range -> fields.lsn("in_doubt_from_lsn", range.fromLsn())
                         .lsn("in_doubt_to_lsn", range.toLsn())
@@ -129,6 +134,15 @@ public final class ServerCommands {
                                         .mapToLong(CommitQueue.Waiting::waiters)
                                         .sum())
                         .count("settled_commits", queue.settledCommits()));
+    }
+
+    private static void mode(Fields fields, DegradedMode.Status mode) {
+        fields.text("mode", mode.state().toString())
+                .text("mode_reason", mode.reason())
+                .time("mode_since", mode.sinceMicros())
+                .micros("mode_for_us", mode.forMicros())
+                .size("bytes_at_risk", mode.bytesAtRisk())
+                .count("mode_transitions", mode.transitions());
     }
 
     private static void standby(Fields fields, StandbyReport report) {
@@ -163,14 +177,20 @@ public final class ServerCommands {
     }
 
     /** Shows who waits. */
-    @Descriptor("show how many commits wait at each level, and for how long the oldest has")
+    @Descriptor("show how many commits wait at each level, and for how long the oldest has; explain: who is awaited for a"
+            + " commit, at which stage, and what comes next")
     public String queue(
-            @Descriptor("one JSON object with the array levels")
+            @Descriptor("one JSON object with the array levels; explain: with the array standbys")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
-            String... words) {
-        Words.none("queue [--json]", words);
+            @Descriptor("nothing | explain [LSN]") String... words) {
         Primary primary = server.primary("commits wait");
+        Words given = new Words(QUEUE_USAGE, 0, 2, words);
+        if (given.find(0).isPresent()) {
+            given.oneOf(QUEUE_USAGE, "explain");
+            long lsn = given.find(1).map(text -> Lsn.parse(text).value()).orElse(Lsn.INVALID);
+            return explain(primary.explain(lsn).orElseThrow(() -> LocalServer.notRunning(primary)), json);
+        }
         CommitQueue queue = primary.queue().orElseThrow(() -> LocalServer.notRunning(primary));
         List<Fields> rows = Arrays.stream(queue.waiting())
                 .map(waiting -> new Fields()
@@ -180,6 +200,33 @@ public final class ServerCommands {
                         .lsn("oldest_lsn", waiting.oldestLsn()))
                 .toList();
         return Fields.present(rows, "levels", "no commit can wait", json);
+    }
+
+    private static String explain(WaitExplanation why, boolean json) {
+        Fields fields = new Fields()
+                .lsn("lsn", why.lsn())
+                .count("waiters", why.waiters())
+                .micros("oldest_wait_us", why.waitMicros())
+                .text("primary", why.stage());
+        for (WaitExplanation.Released level : why.released()) {
+            fields.text(level.level().parameterValue(), level.isReleased() ? "released" : "waits");
+        }
+        return fields.rows(
+                        "standbys",
+                        why.standbys().stream()
+                                .map(standby -> new Fields()
+                                        .text("name", standby.name())
+                                        .text("awaited", standby.awaited() ? "awaited" : "not awaited")
+                                        .text("stage", standby.stage())
+                                        .time("reply_time", standby.replyMicros())
+                                        .text("reason", standby.reason()))
+                                .toList())
+                .text("mode", why.mode().state().toString())
+                .text("mode_reason", why.mode().reason())
+                .time("mode_since", why.mode().sinceMicros())
+                .text("next", why.mode().next())
+                .micros("next_in_us", why.mode().nextInMicros())
+                .present(json);
     }
 
     /** Takes a checkpoint. */

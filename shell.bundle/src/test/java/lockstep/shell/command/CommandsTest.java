@@ -92,6 +92,30 @@ class CommandsTest {
     }
 
     @Test
+    void anExplanationNamesWhoIsAwaitedAndWhatComesNext() throws Exception {
+        await(() -> shell.run("status --json").contains("\"mode\":\"waiting\""));
+        String explained = shell.run("queue explain --json");
+        assertTrue(explained.contains("\"on\":\"waits\""), explained);
+        assertTrue(explained.contains("\"local\":\"released\""), explained);
+        assertTrue(explained.contains("{\"name\":\"*\",\"awaited\":\"not awaited\",\"stage\":\"not connected\""), explained);
+        assertTrue(explained.contains("(standby_unavailable = hang)"), explained);
+        assertTrue(shell.run("queue explain 0/1").startsWith("lsn "));
+        assertTrue(shell.fail("queue explode").endsWith("usage: queue [explain [LSN]] [--json]"));
+    }
+
+    @Test
+    void aDegradedPeriodIsInTheLogOfPeriodsInTheWalAndInTheStatus() throws Exception {
+        assertEquals("the server has never been degraded, as far as it knows", shell.run("degraded log"));
+        shell.degrade();
+        await(() -> shell.run("status --json").contains("\"mode\":\"degraded\""));
+        String degraded = shell.run("degraded log --json");
+        assertTrue(degraded.contains("\"operator\":\"standby_unavailable=degrade\""), degraded);
+        assertTrue(degraded.contains("\"to_lsn\":null"), degraded);
+        assertTrue(shell.run("wal dump").contains("desc: NOOP lockstep degraded tli=1 from="));
+        matches("COMMIT 0/[0-9A-F]+[\\s\\S]*", shell.run("put k v --commit on"));
+    }
+
+    @Test
     void scanSaysWhenThereIsMore() {
         shell.run("put a1 x");
         shell.run("put a2 'tab\there'");

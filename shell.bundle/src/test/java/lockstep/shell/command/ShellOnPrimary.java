@@ -111,6 +111,7 @@ final class ShellOnPrimary implements AutoCloseable {
         add(new CommitCommands(server, data), "commit");
         add(new LoadCommand(server), "load");
         add(new ServerCommands(server, data), "status", "queue", "checkpoint");
+        add(new DegradedCommands(data), "degraded");
         add(new ReplicationCommands(server), "standbys", "receiver", "redo", "rebuild");
         add(new SlotCommands(server), "slots", "slot");
         add(wal, "wal");
@@ -121,6 +122,28 @@ final class ShellOnPrimary implements AutoCloseable {
         for (String function : functions) {
             processor.addCommand("lockstep", commands, function);
         }
+    }
+
+    /** Has the server go on without standbys. */
+    void degrade() {
+        SynchronousConfig hang = CONFIG.standbys();
+        primary.configure(new PrimaryConfig(
+                CONFIG.segmentBytes(),
+                CONFIG.bufferBytes(),
+                CONFIG.syncMethod(),
+                CONFIG.commitLevel(),
+                new SynchronousConfig(
+                        hang.names(),
+                        SynchronousConfig.Unavailable.DEGRADE,
+                        hang.timeoutNanos(),
+                        hang.degradeTo(),
+                        hang.minCopies(),
+                        hang.maxNanos(),
+                        hang.maxWalBytes(),
+                        hang.exhausted(),
+                        hang.returnNanos()),
+                CONFIG.checkpoints(),
+                CONFIG.senders()));
     }
 
     Run start() {
