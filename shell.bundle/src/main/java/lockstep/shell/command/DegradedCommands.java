@@ -37,7 +37,8 @@ public final class DegradedCommands {
             @Descriptor("log") String... words)
             throws IOException {
         new Words(USAGE, 1, 1, words).oneOf(USAGE, "log");
-        List<Fields> rows = DegradedLog.read(disk).stream().map(DegradedCommands::row).toList();
+        List<Fields> rows =
+                DegradedLog.read(disk).stream().map(DegradedCommands::row).toList();
         return Fields.present(rows, "periods", "the server has never been degraded, as far as it knows", json);
     }
 

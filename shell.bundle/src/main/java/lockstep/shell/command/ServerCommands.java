@@ -177,8 +177,9 @@ public final class ServerCommands {
     }
 
     /** Shows who waits. */
-    @Descriptor("show how many commits wait at each level, and for how long the oldest has; explain: who is awaited for a"
-            + " commit, at which stage, and what comes next")
+    @Descriptor(
+            "show how many commits wait at each level, and for how long the oldest has; explain: who is awaited for a"
+                    + " commit, at which stage, and what comes next")
     public String queue(
             @Descriptor("one JSON object with the array levels; explain: with the array standbys")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")

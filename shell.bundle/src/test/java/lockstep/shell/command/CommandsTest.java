@@ -97,7 +97,9 @@ class CommandsTest {
         String explained = shell.run("queue explain --json");
         assertTrue(explained.contains("\"on\":\"waits\""), explained);
         assertTrue(explained.contains("\"local\":\"released\""), explained);
-        assertTrue(explained.contains("{\"name\":\"*\",\"awaited\":\"not awaited\",\"stage\":\"not connected\""), explained);
+        assertTrue(
+                explained.contains("{\"name\":\"*\",\"awaited\":\"not awaited\",\"stage\":\"not connected\""),
+                explained);
         assertTrue(explained.contains("(standby_unavailable = hang)"), explained);
         assertTrue(shell.run("queue explain 0/1").startsWith("lsn "));
         assertTrue(shell.fail("queue explode").endsWith("usage: queue [explain [LSN]] [--json]"));
