@@ -178,6 +178,8 @@ final class Simulation {
             anyServer().disk.failNextSync();
         } else if (kind < 940) {
             anyStandby().pauseRedo(chance(50));
+        } else if (kind < 942) {
+            anyStandby().rebuild();
         } else if (kind < 955) {
             anyServer().stop();
         } else if (kind < 980) {
@@ -529,6 +531,10 @@ final class Simulation {
         final Ledger ledger;
         StandbyServer server;
         boolean tookBackup;
+
+        /** The log that a rebuild was asked for in place of; null when another has been seen since. */
+        Wal rebuiltFrom;
+
         long restartpoints;
         long comparedLsn;
 
@@ -627,6 +633,18 @@ final class Simulation {
                             + store.numbers());
         }
 
+        /** What was acknowledged before the primary has begun to send the backup is given up with the old data. */
+        void rebuild() {
+            if (wal() != null && report().phase().equals("running")) {
+                command("rebuild", () -> {
+                    server.rebuild();
+                    tally.count(Event.REBUILD);
+                    ledger.standbyRebuilds();
+                    rebuiltFrom = wal();
+                });
+            }
+        }
+
         void pauseRedo(boolean pause) {
             command("redo", () -> {
                 if (pause) {
@@ -661,6 +679,11 @@ final class Simulation {
             if (report.backup().active()) {
                 tookBackup = true;
             }
+            if (rebuiltFrom != null && wal() != null && wal() != rebuiltFrom) {
+                rebuiltFrom = null;
+                looked = false;
+                ledger.standbyIncomplete();
+            }
             if (wal() != null && !looked) {
                 looked = true;
                 if (tookBackup) {
@@ -680,12 +703,10 @@ final class Simulation {
             }
             if (error.contains("Run \"rebuild\" on the standby")) {
                 tally.count(Event.WAL_REMOVED);
-                ledger.standbyLost();
                 if (random.nextBoolean()) {
-                    tally.count(Event.REBUILD);
-                    looked = false;
-                    command("rebuild", server::rebuild);
+                    rebuild();
                 } else {
+                    ledger.standbyLost();
                     crash(false);
                     disk = new SimDisk(name, random.split(), scheduler, tally);
                     seeDisks();
