@@ -18,6 +18,7 @@ import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Listener;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.wal.Wal;
@@ -532,6 +533,8 @@ final class Simulation {
         StandbyServer server;
         boolean tookBackup;
 
+        private Listener door;
+
         /** The log that a rebuild was asked for in place of; null when another has been seen since. */
         Wal rebuiltFrom;
 
@@ -587,8 +590,12 @@ final class Simulation {
         }
 
         private void serve(WalSenders senders) {
-            if (this == standby) {
-                network.transport(machine).listen(STANDBYS_ENDPOINT, senders);
+            if (door != null) {
+                door.close();
+                door = null;
+            }
+            if (this == standby && senders != null) {
+                door = network.transport(machine).listen(STANDBYS_ENDPOINT, senders);
             }
         }
 
