@@ -58,6 +58,16 @@ final class Ledger implements NumberStore.Witness {
         redoneOnStandby.clear();
     }
 
+    /** The standby will give up its data for a new base backup; until then it acknowledges what it has. */
+    void standbyRebuilds() {
+        standbyWasLost = true;
+    }
+
+    /** What the standby has acknowledged so far need not be on it: it has been built anew. */
+    void standbyIncomplete() {
+        standbyCounts = false;
+    }
+
     /** The standby holds all that was promised, and is to keep it. */
     void standbyComplete() {
         standbyCounts = true;

@@ -19,6 +19,7 @@ import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Listener;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.wal.Wal;
@@ -179,6 +180,8 @@ final class Simulation {
             anyServer().disk.failNextSync();
         } else if (kind < 940) {
             anyStandby().pauseRedo(chance(50));
+        } else if (kind < 942) {
+            anyStandby().rebuild();
         } else if (kind < 955) {
             anyServer().stop();
         } else if (kind < 980) {
@@ -530,6 +533,12 @@ final class Simulation {
         final Ledger ledger;
         StandbyServer server;
         boolean tookBackup;
+
+        private Listener door;
+
+        /** The log that a rebuild was asked for in place of; null when another has been seen since. */
+        Wal rebuiltFrom;
+
         long restartpoints;
         long comparedLsn;
 
@@ -582,8 +591,12 @@ final class Simulation {
         }
 
         private void serve(WalSenders senders) {
-            if (this == standby) {
-                network.transport(machine).listen(STANDBYS_ENDPOINT, senders);
+            if (door != null) {
+                door.close();
+                door = null;
+            }
+            if (this == standby && senders != null) {
+                door = network.transport(machine).listen(STANDBYS_ENDPOINT, senders);
             }
         }
 
@@ -628,6 +641,18 @@ final class Simulation {
                             + store.numbers());
         }
 
+        /** What was acknowledged before the primary has begun to send the backup is given up with the old data. */
+        void rebuild() {
+            if (wal() != null && report().phase().equals("running")) {
+                command("rebuild", () -> {
+                    server.rebuild();
+                    tally.count(Event.REBUILD);
+                    ledger.standbyRebuilds();
+                    rebuiltFrom = wal();
+                });
+            }
+        }
+
         void pauseRedo(boolean pause) {
             command("redo", () -> {
                 if (pause) {
@@ -662,6 +687,11 @@ final class Simulation {
             if (report.backup().active()) {
                 tookBackup = true;
             }
+            if (rebuiltFrom != null && wal() != null && wal() != rebuiltFrom) {
+                rebuiltFrom = null;
+                looked = false;
+                ledger.standbyIncomplete();
+            }
             if (wal() != null && !looked) {
                 looked = true;
                 if (tookBackup) {
@@ -681,12 +711,10 @@ final class Simulation {
             }
             if (error.contains("Run \"rebuild\" on the standby")) {
                 tally.count(Event.WAL_REMOVED);
-                ledger.standbyLost();
                 if (random.nextBoolean()) {
-                    tally.count(Event.REBUILD);
-                    looked = false;
-                    command("rebuild", server::rebuild);
+                    rebuild();
                 } else {
+                    ledger.standbyLost();
                     crash(false);
                     disk = new SimDisk(name, random.split(), scheduler, tally);
                     seeDisks();

@@ -54,7 +54,7 @@ public final class SlotCommands {
         if (slot.safeWalBytes() == Long.MAX_VALUE) {
             row.none("safe_wal_size");
         } else {
-            row.size("safe_wal_size", slot.safeWalBytes());
+            row.size("safe_wal_size", Math.max(0, slot.safeWalBytes()));
         }
         if (slot.secondsToFull() < 0) {
             row.none("minutes_to_full");
