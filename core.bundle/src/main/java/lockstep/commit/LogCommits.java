@@ -27,6 +27,7 @@ public final class LogCommits implements Commits {
     private final AtomicInteger nextXid;
     private volatile CommitLevel defaultLevel;
     private volatile boolean open = true;
+    private volatile String fence = "";
 
     /** Knows the course that the log has taken. */
     public interface Log {
@@ -94,6 +95,9 @@ public final class LogCommits implements Commits {
         if (!open) {
             throw new IllegalStateException("the server is stopping: it takes no more commits");
         }
+        if (!fence.isEmpty()) {
+            throw new IllegalStateException(fence);
+        }
         Optional<String> refusal = queue.refusal(level);
         if (refusal.isPresent()) {
             throw new CommitRefusedException(refusal.get());
@@ -154,6 +158,11 @@ public final class LogCommits implements Commits {
         long[] settled = new long[1];
         wal.atEnd((startLsn, endLsn) -> settled[0] = queue.settledLsn(endLsn));
         return settled[0];
+    }
+
+    /** Takes no more commits, because this server is no longer the primary; {@code why} is what clients are told. */
+    public void fence(String why) {
+        fence = why;
     }
 
     /** Takes no more commits; those queued go on waiting. */

@@ -1,6 +1,7 @@
 package lockstep.primary;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -28,6 +29,7 @@ import lockstep.recovery.ControlStore;
 import lockstep.recovery.EpochNote;
 import lockstep.recovery.LogCourse;
 import lockstep.redo.Redo;
+import lockstep.redo.Redone;
 import lockstep.retention.ReplicationSlots;
 import lockstep.retention.Retention;
 import lockstep.rmgr.BackupSink;
@@ -38,6 +40,7 @@ import lockstep.send.StandbyView;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
+import lockstep.wal.EndOfRecoveryRecord;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.RestorePointRecord;
@@ -70,6 +73,10 @@ import org.slf4j.LoggerFactory;
  * <p><b>After a crash</b> the log ends where the first invalid record is. What a torn last write may have left behind that
  * place is wiped out, so that it can never be taken for WAL again, and a new epoch begins: a standby that has more of the
  * old one cuts it back. The epoch is in the control file before any byte of it is sent.
+ *
+ * <p><b>After a promotion</b> it goes on where the standby of this process stopped, with the resource managers open, and its
+ * first record is that of a new timeline. The first checkpoint is taken in the background. If the server crashes before it,
+ * recovery starts on the timeline before, as far back as the standby's last restartpoint.
  */
 public final class Primary implements SendingServer, AutoCloseable {
     private static final int REDO_BATCH = 1000;
@@ -101,11 +108,13 @@ public final class Primary implements SendingServer, AutoCloseable {
     private final InDoubt inDoubt = new InDoubt();
     private final ReplicationSlots slots;
     private final Redo redo;
+    private final boolean takesOver;
     private final Runnable wakeStartup = this::wakeStartup;
 
     private volatile PrimaryConfig config;
     private volatile State state = State.RECOVERING;
     private volatile String failure = "";
+    private volatile String fence = "";
     private volatile boolean arrivals;
     private volatile Running running;
     private volatile Archiver archiver;
@@ -127,6 +136,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     /**
      * Opens the data directory, making a new system if it has none.
      *
+     * @param handover what a standby has left that was promoted here, if one was
      * @param stateChanged called when {@link #state} has changed, on the thread that changed it
      */
     public Primary(
@@ -136,6 +146,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             Workers workers,
             Panic panic,
             ResourceManagers managers,
+            Optional<Redone> handover,
             Runnable stateChanged)
             throws IOException {
         this.config = config;
@@ -150,11 +161,17 @@ public final class Primary implements SendingServer, AutoCloseable {
                 : NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic);
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
+        if (file.fencedBy() != 0) {
+            fence = fence(file.fencedBy());
+        }
         files = new SegmentFiles(disk, identity);
         slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
         marks = new ReleaseMarks(disk, file.systemId(), file.epochs()::endIfThere);
-        redo = new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
-        if (file.state() == ControlFile.State.IN_PRODUCTION) {
+        takesOver = handover.isPresent();
+        redo = takesOver
+                ? new Redo(identity, this::source, managers, inDoubt, file.redoLsn(), handover.get())
+                : new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
+        if (!takesOver && file.state() == ControlFile.State.IN_PRODUCTION) {
             redo.holdBackAfter(Math.max(file.redoLsn(), marks.settledLsn()));
         }
     }
@@ -184,13 +201,19 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Starts the thread {@code startup}, which recovers. */
     public void start() {
+        if (!takesOver) {
+            logRecovery();
+        }
+        managers.addListener(wakeStartup);
+        startup = workers.start("startup", this::step);
+    }
+
+    private void logRecovery() {
         log.info(
                 "recovery from {}, the last checkpoint is at {}; the server was {}",
                 Lsn.text(control.get().redoLsn()),
                 Lsn.text(control.get().checkpointLsn()),
                 control.get().state() == ControlFile.State.SHUT_DOWN ? "shut down" : "interrupted");
-        managers.addListener(wakeStartup);
-        startup = workers.start("startup", this::step);
     }
 
     private void wakeStartup() {
@@ -226,6 +249,10 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     private long recover() throws IOException {
+        if (takesOver) {
+            run(redo.appliedLsn(), false);
+            return Step.UNTIL_WOKEN;
+        }
         for (int i = 0; i < REDO_BATCH; i++) {
             switch (redo.step(Long.MAX_VALUE)) {
                 case APPLIED -> {}
@@ -265,9 +292,12 @@ public final class Primary implements SendingServer, AutoCloseable {
         wal.startInserting(redo.lastRecordLsn());
         WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
         StandbyPolicy policy = new StandbyPolicy(wal::flushedLsn, senders::progress, config.synchronous());
-        CommitQueue queue = new CommitQueue(policy, clock, panic, marks);
+        // A fenced server promises nothing more: whoever waits stays in doubt.
+        CommitQueue queue =
+                new CommitQueue(level -> fence.isEmpty() ? policy.releasedLsn(level) : 0, clock, panic, marks);
         LogCommits commits =
                 new LogCommits(wal, queue, clock, log(), senders::progress, nextXid(), config.commitLevel());
+        commits.fence(fence);
         Retention retention = new Retention(
                 wal, slots, senders, () -> control.get().redoLsn(), this::unarchivedLsn, this::retentionConfig, clock);
         Checkpointer checkpointer =
@@ -289,7 +319,11 @@ public final class Primary implements SendingServer, AutoCloseable {
             archiver = new Archiver(archiveConfig, archiveCommands, disk, wal, control::get, clock);
         }
         wal.start();
-        if (newEpoch) {
+        if (identity.history().startLsn() == endLsn) {
+            beginTimeline(wal);
+            noteEpoch(wal);
+            checkpointer.request();
+        } else if (newEpoch) {
             noteEpoch(wal);
             checkpointer.checkpoint();
         }
@@ -331,6 +365,18 @@ public final class Primary implements SendingServer, AutoCloseable {
         int seen = redo.lastXid();
         int known = control.get().nextXid();
         return seen != 0 && seen - known >= 0 ? LogCommits.xidAfter(seen) : known;
+    }
+
+    /** Writes the first record of a timeline. The checkpoint that lets redo start on it comes later: commits need not wait for it. */
+    private void beginTimeline(Wal wal) {
+        RecordGroup group = new RecordGroup();
+        ByteBuffer data = group.add(0, XlogInfo.RMGR, XlogInfo.END_OF_RECOVERY, EndOfRecoveryRecord.BYTES);
+        long startLsn = identity.history().startLsn();
+        new EndOfRecoveryRecord(
+                        clock.micros(), identity.timeline(), identity.history().timelineBefore(startLsn))
+                .encode(data);
+        wal.insert(group, Placement.NONE);
+        log.info("timeline {} begins at {}", identity.timeline(), Lsn.text(startLsn));
     }
 
     /** Leaves a note of the epoch in the log itself. */
@@ -405,6 +451,30 @@ public final class Primary implements SendingServer, AutoCloseable {
         return Optional.ofNullable(archiver).map(Archiver::status);
     }
 
+    private static String fence(int timeline) {
+        return "this server is fenced by timeline " + timeline
+                + ": another server has been promoted, and this one takes no"
+                + " commits. Run it as a standby of that one";
+    }
+
+    @Override
+    public synchronized void superseded(int timeline, String by) {
+        if (timeline <= control.get().fencedBy()) {
+            return;
+        }
+        fence = fence(timeline);
+        Running now = running;
+        if (now != null) {
+            now.commits().fence(fence);
+        }
+        log.error("{} ({} says so)", fence, by);
+        try {
+            control.update(file -> file.fenced(timeline));
+        } catch (IOException e) {
+            log.error("the server is fenced only until its next start: {}", e.getMessage());
+        }
+    }
+
     /** Returns what the server is doing. */
     public State state() {
         return state;
@@ -412,7 +482,11 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Returns why it failed or what it waits for; empty if neither. */
     public String reason() {
-        return state == State.RECOVERING ? redo.blockedReason().orElse("") : failure;
+        return switch (state) {
+            case RECOVERING -> redo.blockedReason().orElse("");
+            case RUNNING -> fence;
+            default -> failure;
+        };
     }
 
     /** Returns up to where the log has been redone. */

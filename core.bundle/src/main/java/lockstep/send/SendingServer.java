@@ -43,6 +43,13 @@ public interface SendingServer {
     /** Returns what to tell a standby that has WAL up to a position of commits that were acknowledged without it. */
     DegradedRange degradedRange(long standbyEndLsn);
 
+    /**
+     * Tells that there is a newer timeline than this server's: another server has been promoted in its place.
+     *
+     * @param by who says so
+     */
+    void superseded(int timeline, String by);
+
     /** Tells that a standby's position, state or presence has changed: commits may be released. */
     void standbyProgressed();
 }

@@ -116,7 +116,7 @@ class ArchiverTest {
                 1,
                 checkpointEndLsn,
                 checkpointEndLsn,
-                Epochs.first(MB));
+                Epochs.first(MB), 0);
     }
 
     @AfterEach
