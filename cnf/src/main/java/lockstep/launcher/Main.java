@@ -11,6 +11,8 @@ public final class Main {
             new PrimaryCommand(),
             new StandbyCommand(),
             new BackupCommand(),
+            new PromoteCommand(),
+            new RewindCommand(),
             new ShellCommand(),
             new StopCommand(),
             new BenchCommand(),

@@ -32,6 +32,11 @@ abstract class ServerCommand implements Command {
         return Set.of();
     }
 
+    /** Returns the command that runs the server in the background, once its directory is ready. */
+    String background() {
+        return name();
+    }
+
     /** Finds what is wrong with the arguments, before anything is made. */
     abstract void check(DataDir directory, Arguments arguments);
 
@@ -71,7 +76,8 @@ abstract class ServerCommand implements Command {
                 return new Server(directory).run();
             }
         }
-        return new Daemon(directory).start(List.of(name(), directory.path().toString()));
+        return new Daemon(directory)
+                .start(List.of(background(), directory.path().toString()));
     }
 
     private static void checkSetting(String setting) {

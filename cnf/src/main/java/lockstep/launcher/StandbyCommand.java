@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /** {@code lockstep standby}. */
-final class StandbyCommand extends ServerCommand {
+class StandbyCommand extends ServerCommand {
     private static final String FROM = "--from";
     private static final String NAME = "--name";
     private static final String SLOT = "--slot";
@@ -35,7 +35,8 @@ final class StandbyCommand extends ServerCommand {
     public String details() {
         return """
             --from URI         where the primary listens; needed the first time, and kept
-                               in DIR/recovery.conf
+                               in DIR/recovery.conf. With it, the directory of a primary
+                               that has been replaced becomes that of a standby
             --name NAME        what the primary calls this standby; the name of DIR if it
                                is not given the first time
             --slot NAME        the replication slot with which the primary keeps WAL while
@@ -70,12 +71,12 @@ final class StandbyCommand extends ServerCommand {
         Optional<String> from = arguments.value(FROM);
         Optional<String> name = arguments.value(NAME);
         boolean first = !Files.exists(directory.recoveryConf());
-        if (first && directory.isInitialized()) {
+        if (first && directory.isInitialized() && from.isEmpty()) {
             throw new Failure(
                     ExitStatus.FAILED,
                     directory.path()
                             + " belongs to a primary, as it has no recovery.conf: start it with \"lockstep primary "
-                            + directory.path() + "\", or choose an empty directory for the standby");
+                            + directory.path() + "\", or say with --from which server has replaced it");
         }
         if (first && from.isEmpty()) {
             throw new UsageException("--from URI is missing: where does the primary listen?");

@@ -35,6 +35,14 @@ public @interface StandbyConfiguration {
             description = "Whether a base backup makes the slot primary_slot_name on the primary if it is not there.")
     boolean primarySlotCreate() default false;
 
+    /** A path. */
+    @AttributeDefinition(
+            description =
+                    "A file that promotes the standby when somebody makes it: an absolute path, or one relative to the"
+                            + " data directory. It is removed then. "
+                            + Parameter.AT_START)
+    String triggerFile() default "";
+
     /** A name. */
     @AttributeDefinition(description = "What the primary calls this standby.")
     String applicationName() default "walreceiver";

@@ -63,7 +63,8 @@ final class NewSystem {
                 FIRST_XID,
                 endLsn,
                 endLsn,
-                Epochs.first(startLsn));
+                Epochs.first(startLsn),
+                0);
         control.write(disk);
         log.info("new system {}, WAL from {}", Long.toUnsignedString(systemId), Lsn.text(checkpointLsn));
         return control;

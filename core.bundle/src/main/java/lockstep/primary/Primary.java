@@ -1,6 +1,7 @@
 package lockstep.primary;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -16,6 +17,7 @@ import lockstep.commit.Commits;
 import lockstep.commit.DegradedLog;
 import lockstep.commit.DegradedMode;
 import lockstep.commit.DegradedPeriod;
+import lockstep.commit.Fence;
 import lockstep.commit.LogCommits;
 import lockstep.commit.ReleaseMarks;
 import lockstep.commit.StandbyPolicy;
@@ -32,6 +34,7 @@ import lockstep.recovery.ControlStore;
 import lockstep.recovery.EpochNote;
 import lockstep.recovery.LogCourse;
 import lockstep.redo.Redo;
+import lockstep.redo.Redone;
 import lockstep.retention.ReplicationSlots;
 import lockstep.retention.Retention;
 import lockstep.rmgr.BackupSink;
@@ -42,6 +45,7 @@ import lockstep.send.StandbyView;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
+import lockstep.wal.EndOfRecoveryRecord;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.RestorePointRecord;
@@ -74,6 +78,10 @@ import org.slf4j.LoggerFactory;
  * <p><b>After a crash</b> the log ends where the first invalid record is. What a torn last write may have left behind that
  * place is wiped out, so that it can never be taken for WAL again, and a new epoch begins: a standby that has more of the
  * old one cuts it back. The epoch is in the control file before any byte of it is sent.
+ *
+ * <p><b>After a promotion</b> it goes on where the standby of this process stopped, with the resource managers open, and its
+ * first record is that of a new timeline. The first checkpoint is taken in the background. If the server crashes before it,
+ * recovery starts on the timeline before, as far back as the standby's last restartpoint.
  */
 public final class Primary implements SendingServer, AutoCloseable {
     private static final int REDO_BATCH = 1000;
@@ -107,11 +115,13 @@ public final class Primary implements SendingServer, AutoCloseable {
     private final Redo redo;
     private final DegradedLog periods;
     private final List<DegradedMode.Listener> transitionListeners = new CopyOnWriteArrayList<>();
+    private final boolean takesOver;
     private final Runnable wakeStartup = this::wakeStartup;
 
     private volatile PrimaryConfig config;
     private volatile State state = State.RECOVERING;
     private volatile String failure = "";
+    private volatile String fenced = "";
     private volatile boolean arrivals;
     private volatile Running running;
     private volatile Archiver archiver;
@@ -123,6 +133,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     private record Running(
             Wal wal,
             StandbyPolicy policy,
+            Fence fence,
             DegradedMode mode,
             CommitQueue queue,
             LogCommits commits,
@@ -135,6 +146,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     /**
      * Opens the data directory, making a new system if it has none.
      *
+     * @param handover what a standby has left that was promoted here, if one was
      * @param stateChanged called when {@link #state} has changed, on the thread that changed it
      */
     public Primary(
@@ -144,6 +156,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             Workers workers,
             Panic panic,
             ResourceManagers managers,
+            Optional<Redone> handover,
             Runnable stateChanged)
             throws IOException {
         this.config = config;
@@ -158,12 +171,18 @@ public final class Primary implements SendingServer, AutoCloseable {
                 : NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic);
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
+        if (file.fencedBy() != 0) {
+            fenced = fencedBy(file.fencedBy());
+        }
         files = new SegmentFiles(disk, identity);
         periods = new DegradedLog(disk);
         slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
         marks = new ReleaseMarks(disk, file.systemId(), file.epochs()::endIfThere);
-        redo = new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
-        if (file.state() == ControlFile.State.IN_PRODUCTION) {
+        takesOver = handover.isPresent();
+        redo = takesOver
+                ? new Redo(identity, this::source, managers, inDoubt, file.redoLsn(), handover.get())
+                : new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
+        if (!takesOver && file.state() == ControlFile.State.IN_PRODUCTION) {
             redo.holdBackAfter(Math.max(file.redoLsn(), marks.settledLsn()));
         }
     }
@@ -193,13 +212,19 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Starts the thread {@code startup}, which recovers. */
     public void start() {
+        if (!takesOver) {
+            logRecovery();
+        }
+        managers.addListener(wakeStartup);
+        startup = workers.start("startup", this::step);
+    }
+
+    private void logRecovery() {
         log.info(
                 "recovery from {}, the last checkpoint is at {}; the server was {}",
                 Lsn.text(control.get().redoLsn()),
                 Lsn.text(control.get().checkpointLsn()),
                 control.get().state() == ControlFile.State.SHUT_DOWN ? "shut down" : "interrupted");
-        managers.addListener(wakeStartup);
-        startup = workers.start("startup", this::step);
     }
 
     private void wakeStartup() {
@@ -235,6 +260,10 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     private long recover() throws IOException {
+        if (takesOver) {
+            run(redo.appliedLsn(), false);
+            return Step.UNTIL_WOKEN;
+        }
         for (int i = 0; i < REDO_BATCH; i++) {
             switch (redo.step(Long.MAX_VALUE)) {
                 case APPLIED -> {}
@@ -278,7 +307,11 @@ public final class Primary implements SendingServer, AutoCloseable {
                 senders::progress,
                 config.standbys().names(),
                 control.get().redoLsn());
-        CommitQueue queue = new CommitQueue(policy, clock, panic, marks);
+        Fence fence = new Fence(policy);
+        if (!fenced.isEmpty()) {
+            fence.raise(fenced);
+        }
+        CommitQueue queue = new CommitQueue(fence, clock, panic, marks);
         LogCommits commits = new LogCommits(
                 wal, queue, clock, log(), () -> List.of(senders.progress()), nextXid(), config.commitLevel());
         Retention retention = new Retention(
@@ -302,7 +335,11 @@ public final class Primary implements SendingServer, AutoCloseable {
             archiver = new Archiver(archiveConfig, archiveCommands, disk, wal, control::get, clock);
         }
         wal.start();
-        if (newEpoch) {
+        if (identity.history().startLsn() == endLsn) {
+            beginTimeline(wal);
+            noteEpoch(wal);
+            checkpointer.request();
+        } else if (newEpoch) {
             noteEpoch(wal);
             checkpointer.checkpoint();
         }
@@ -310,6 +347,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         running = new Running(
                 wal,
                 policy,
+                fence,
                 mode,
                 queue,
                 commits,
@@ -370,6 +408,18 @@ public final class Primary implements SendingServer, AutoCloseable {
         int seen = redo.lastXid();
         int known = control.get().nextXid();
         return seen != 0 && seen - known >= 0 ? LogCommits.xidAfter(seen) : known;
+    }
+
+    /** Writes the first record of a timeline. The checkpoint that lets redo start on it comes later: commits need not wait for it. */
+    private void beginTimeline(Wal wal) {
+        RecordGroup group = new RecordGroup();
+        ByteBuffer data = group.add(0, XlogInfo.RMGR, XlogInfo.END_OF_RECOVERY, EndOfRecoveryRecord.BYTES);
+        long startLsn = identity.history().startLsn();
+        new EndOfRecoveryRecord(
+                        clock.micros(), identity.timeline(), identity.history().timelineBefore(startLsn))
+                .encode(data);
+        wal.insert(group, Placement.NONE);
+        log.info("timeline {} begins at {}", identity.timeline(), Lsn.text(startLsn));
     }
 
     /** Leaves a note of the epoch in the log itself. */
@@ -443,6 +493,30 @@ public final class Primary implements SendingServer, AutoCloseable {
         return Optional.ofNullable(archiver).map(Archiver::status);
     }
 
+    private static String fencedBy(int timeline) {
+        return "this server is fenced by timeline " + timeline
+                + ": another server has been promoted, and this one takes no"
+                + " commits. Run it as a standby of that one";
+    }
+
+    @Override
+    public synchronized void superseded(int timeline, String by) {
+        if (timeline <= control.get().fencedBy()) {
+            return;
+        }
+        fenced = fencedBy(timeline);
+        Running now = running;
+        if (now != null) {
+            now.fence().raise(fenced);
+        }
+        log.error("{} ({} says so)", fenced, by);
+        try {
+            control.update(file -> file.fenced(timeline));
+        } catch (IOException e) {
+            log.error("the server is fenced only until its next start: {}", e.getMessage());
+        }
+    }
+
     /** Returns what the server is doing. */
     public State state() {
         return state;
@@ -450,7 +524,11 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Returns why it failed or what it waits for; empty if neither. */
     public String reason() {
-        return state == State.RECOVERING ? redo.blockedReason().orElse("") : failure;
+        return switch (state) {
+            case RECOVERING -> redo.blockedReason().orElse("");
+            case RUNNING -> fenced;
+            default -> failure;
+        };
     }
 
     /** Returns up to where the log has been redone. */

@@ -63,6 +63,7 @@ public final class Checkpointer implements Step {
     private final Clock clock;
     private final Panic panic;
 
+    private volatile boolean requested;
     private long lastNanos;
     private List<String> waitedFor = List.of();
 
@@ -97,7 +98,8 @@ public final class Checkpointer implements Step {
         long sinceNanos = clock.nanos() - lastNanos;
         long written = wal.flushedLsn() - control.get().redoLsn();
         boolean late = sinceNanos >= TimeUnit.MILLISECONDS.toNanos(config.get().timeoutMs());
-        if ((written >= config.get().maxWalBytes() / 2
+        if (requested
+                || (written >= config.get().maxWalBytes() / 2
                         && commits.settledLsn() > control.get().redoLsn())
                 || (late && hasWorkSinceLast())) {
             try {
@@ -110,6 +112,11 @@ public final class Checkpointer implements Step {
             lastNanos = clock.nanos();
         }
         return LOOK_NANOS;
+    }
+
+    /** Has a checkpoint taken in the background, soon. */
+    public void request() {
+        requested = true;
     }
 
     /** An idle server writes no checkpoint records only because of the one before. */
@@ -137,6 +144,7 @@ public final class Checkpointer implements Step {
             panic.panic("a checkpoint failed: " + e.getMessage() + ". The server stops; check the disk", e);
             throw e;
         }
+        requested = false;
         lastNanos = clock.nanos();
         int removed = retention.remove(control.get().priorRedoLsn());
         log.info(

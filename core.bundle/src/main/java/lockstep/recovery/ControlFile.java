@@ -29,6 +29,7 @@ import lockstep.wal.WalLayout;
  * @param knownFlushedLsn up to where the WAL is known to have been on this disk; what is missing below it is damage
  * @param appliableLsn on a standby, up to where the primary was known to have flushed
  * @param epochs the epochs of the log
+ * @param fencedBy the timeline of the primary that has replaced this one, which therefore takes no commits; 0 if none has
  */
 public record ControlFile(
         long systemId,
@@ -41,7 +42,8 @@ public record ControlFile(
         int nextXid,
         long knownFlushedLsn,
         long appliableLsn,
-        Epochs epochs) {
+        Epochs epochs,
+        int fencedBy) {
     /** Its path, relative to the data directory. */
     public static final String PATH = "control";
 
@@ -95,7 +97,8 @@ public record ControlFile(
                     Integer.parseUnsignedInt(value(values, "next_xid")),
                     Lsn.parse(value(values, "known_flushed_lsn")).value(),
                     Lsn.parse(value(values, "appliable_lsn")).value(),
-                    Epochs.parse(value(values, "epochs")));
+                    Epochs.parse(value(values, "epochs")),
+                    Integer.parseInt(values.getOrDefault("fenced_by_timeline", "0")));
         } catch (IllegalArgumentException e) {
             throw new IOException("the file " + PATH + " cannot be understood: " + e.getMessage(), e);
         }
@@ -127,7 +130,8 @@ public record ControlFile(
                 + "next_xid = " + Integer.toUnsignedString(nextXid) + '\n'
                 + "known_flushed_lsn = " + Lsn.text(knownFlushedLsn) + '\n'
                 + "appliable_lsn = " + Lsn.text(appliableLsn) + '\n'
-                + "epochs = " + epochs + '\n';
+                + "epochs = " + epochs + '\n'
+                + "fenced_by_timeline = " + fencedBy + '\n';
         disk.writeAtomically(PATH, ByteBuffer.wrap((text + crcLine(text)).getBytes(StandardCharsets.UTF_8)));
     }
 
@@ -150,7 +154,8 @@ public record ControlFile(
                 nextXid,
                 knownFlushedLsn,
                 appliableLsn,
-                epochs);
+                epochs,
+                fencedBy);
     }
 
     /** Returns this on another timeline. */
@@ -166,7 +171,81 @@ public record ControlFile(
                 nextXid,
                 knownFlushedLsn,
                 appliableLsn,
-                epochs);
+                epochs,
+                fencedBy);
+    }
+
+    /** Returns this as a primary that opens a timeline: all WAL up to there counts, and a new epoch begins. */
+    public ControlFile promoted(TimelineHistory history) {
+        long startLsn = history.startLsn();
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                history.timeline(),
+                State.IN_PRODUCTION,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                startLsn,
+                startLsn,
+                epochs.next(startLsn),
+                0);
+    }
+
+    /** Returns this as a standby of a primary that has these timelines and epochs. */
+    public ControlFile following(TimelineHistory history, Epochs primaryEpochs) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                history.timeline(),
+                State.IN_RECOVERY,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                knownFlushedLsn,
+                appliableLsn,
+                primaryEpochs,
+                0);
+    }
+
+    /**
+     * Returns this for a log that is going to be cut off at a position: nothing is claimed of what was behind it.
+     *
+     * @param lsn not before {@code redoLsn}
+     */
+    public ControlFile rewound(long lsn) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                timeline,
+                state,
+                checkpointLsn < lsn ? checkpointLsn : redoLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                Math.min(knownFlushedLsn, lsn),
+                Math.min(appliableLsn, lsn),
+                epochs.before(lsn),
+                fencedBy);
+    }
+
+    /** Returns this as a primary that has been replaced by that of another timeline. */
+    public ControlFile fenced(int byTimeline) {
+        return new ControlFile(
+                systemId,
+                segmentBytes,
+                timeline,
+                state,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                knownFlushedLsn,
+                appliableLsn,
+                epochs,
+                byTimeline);
     }
 
     /** Returns this with other epochs. */
@@ -182,7 +261,8 @@ public record ControlFile(
                 nextXid,
                 knownFlushedLsn,
                 appliableLsn,
-                newEpochs);
+                newEpochs,
+                fencedBy);
     }
 
     /** Returns this after a checkpoint or restartpoint. */
@@ -198,6 +278,7 @@ public record ControlFile(
                 unusedXid,
                 flushedLsn,
                 appliable,
-                epochs);
+                epochs,
+                fencedBy);
     }
 }

@@ -66,6 +66,29 @@ public record Epochs(List<Epoch> list) {
         return new Epochs(more);
     }
 
+    /**
+     * Returns up to where this and another log are of the same epochs; {@link Long#MAX_VALUE} if they are all the same.
+     * WAL that one of the two holds past it is not part of the other.
+     */
+    public long sharedLsn(Epochs other) {
+        int most = Math.max(list.size(), other.list.size());
+        for (int i = 0; i < most; i++) {
+            long start = i < list.size() ? list.get(i).startLsn() : Long.MAX_VALUE;
+            long otherStart = i < other.list.size() ? other.list.get(i).startLsn() : Long.MAX_VALUE;
+            if (i >= list.size() || i >= other.list.size() || !list.get(i).equals(other.list.get(i))) {
+                return Math.min(start, otherStart);
+            }
+        }
+        return Long.MAX_VALUE;
+    }
+
+    /** Returns those that began before a position, where the log has been cut off; the first at least. */
+    public Epochs before(long lsn) {
+        return new Epochs(list.stream()
+                .filter(epoch -> epoch.startLsn() < lsn || epoch.equals(list.get(0)))
+                .toList());
+    }
+
     /** Returns whether these are the earlier ones and perhaps more: a log's epochs only ever grow. */
     public boolean continues(Epochs earlier) {
         return list.size() >= earlier.list.size()

@@ -138,6 +138,43 @@ public final class Redo implements AutoCloseable {
         shownLsn = lsn;
     }
 
+    /**
+     * Goes on where another one stopped; the resource managers are open.
+     *
+     * @param startLsn where redo would start otherwise: one that arrives later is given what it missed from there at most
+     */
+    public Redo(
+            WalIdentity identity,
+            Supplier<WalSource> sources,
+            ResourceManagers managers,
+            RedoListener listener,
+            long startLsn,
+            Redone redone) {
+        this.identity = identity;
+        this.sources = sources;
+        this.managers = managers;
+        this.listener = listener;
+        this.stop = RedoStop.NEVER;
+        this.startLsn = startLsn;
+        source = sources.get();
+        reader = reader(source, redone.lsn());
+        appliedLsn = redone.lsn();
+        lastRecordLsn = redone.lastRecordLsn();
+        lastXid = redone.lastXid();
+        positions.putAll(redone.positions());
+        positions.keySet().forEach(managers::setCaughtUp);
+    }
+
+    /** Returns up to where any open resource manager holds the log, in memory or on the disk. */
+    public long heldLsn() {
+        return positions.values().stream().mapToLong(Long::longValue).reduce(appliedLsn, Math::max);
+    }
+
+    /** Returns all that another one needs to go on from here. */
+    public Redone redone() {
+        return new Redone(appliedLsn, lastRecordLsn, lastXid, positions);
+    }
+
     private WalReader reader(WalSource from, long lsn) {
         WalReader made = new WalReader(from, identity);
         made.seek(lsn, WalReader.UNKNOWN);

@@ -7,12 +7,14 @@ import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.StartReplication;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 
 /**
  * Judges whether a standby that asks for WAL can have it, and from where: both must have the same log, the standby no more
  * of it than this server, and this server still all that the standby lacks. What the standby holds of an epoch past its end
- * is not part of the log; it is told to cut that off. A server that is a standby too may have less than one that asks it: who
+ * is not part of the log; it is told to cut that off. So it is with what it holds of an earlier timeline past the place where
+ * this server's log left that. A server that is a standby too may have less than one that asks it: who
  * asks tries elsewhere, or later. Thread-safe.
  */
 final class Admission {
@@ -50,18 +52,28 @@ final class Admission {
                             + Long.toUnsignedString(control.systemId())
                             + ". Give the standby an empty data directory, or the address of its own primary");
         }
-        if (asked.timeline() != control.timeline()) {
+        TimelineHistory history = wal.config().identity().history();
+        if (asked.newestTimeline() > history.timeline()) {
+            server.superseded(asked.newestTimeline(), standby);
+            return refused(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    standby + " knows of timeline " + asked.newestTimeline() + "; this server is on timeline "
+                            + history.timeline() + " at " + Lsn.text(endLsn) + ", and has been replaced");
+        }
+        if (!history.contains(asked.timeline())) {
             return refused(
                     RefusalCode.TIMELINE_MISMATCH,
                     standby + " is on timeline " + asked.timeline() + " at " + Lsn.text(asked.startLsn())
-                            + ", this server on timeline " + control.timeline() + " at " + Lsn.text(endLsn));
+                            + ", this server at " + Lsn.text(endLsn) + " on " + history);
         }
-        if (!epochs.contains(asked.epoch())) {
+        long timelineEndLsn = history.endOf(asked.timeline());
+        if (!epochs.contains(asked.epoch()) && timelineEndLsn == Long.MAX_VALUE) {
             return refused(
                     RefusalCode.TIMELINE_MISMATCH,
                     standby + " has WAL of epoch " + asked.epoch() + ", which is not one of this server's: " + epochs);
         }
-        long startLsn = Math.min(asked.startLsn(), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
+        long startLsn =
+                Math.min(Math.min(asked.startLsn(), timelineEndLsn), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
         if (startLsn > endLsn && server.isStandby()) {
             return refused(
                     RefusalCode.NOT_READY,
@@ -90,11 +102,12 @@ final class Admission {
                         control.segmentBytes(),
                         startLsn,
                         server.primaryFlushedLsn(),
-                        epochs.list()),
+                        epochs.list(),
+                        history.text()),
                 "from " + Lsn.text(startLsn)
                         + (startLsn < asked.startLsn()
                                 ? ", cut back from " + Lsn.text(asked.startLsn()) + ": the rest of epoch "
-                                        + asked.epoch() + " was lost in a crash of the primary"
+                                        + asked.epoch() + " is not part of this log"
                                 : ""));
     }
 

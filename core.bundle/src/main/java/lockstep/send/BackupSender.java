@@ -14,6 +14,7 @@ import lockstep.transport.api.Message.BackupEnded;
 import lockstep.transport.api.Message.BackupFile;
 import lockstep.transport.api.Message.BackupStarted;
 import lockstep.transport.api.Session;
+import lockstep.wal.TimelineHistory;
 
 /**
  * Sends a base backup while the server keeps working: the files of the resource managers, each as it is at some moment
@@ -34,14 +35,15 @@ final class BackupSender implements BackupSink {
         this.workers = workers;
     }
 
-    void send(ControlFile control, SendingServer server) throws IOException {
+    void send(ControlFile control, TimelineHistory history, SendingServer server) throws IOException {
         send(new BackupStarted(
                 control.systemId(),
                 control.timeline(),
                 control.segmentBytes(),
                 control.checkpointLsn(),
                 control.redoLsn(),
-                control.epochs().list()));
+                control.epochs().list(),
+                history.text()));
         server.backup(this);
         send(new BackupEnded(server.primaryFlushedLsn()));
     }

@@ -46,6 +46,13 @@ public interface SendingServer {
     /** Tells that a standby leaves in good order, before it does. */
     void standbyLeaving();
 
+    /**
+     * Tells that there is a newer timeline than this server's: another server has been promoted in its place.
+     *
+     * @param by who says so
+     */
+    void superseded(int timeline, String by);
+
     /** Tells that a standby's position, state or presence has changed: commits may be released. */
     void standbyProgressed();
 }

@@ -531,7 +531,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         if (held != null) {
             held.beginAnew(control.redoLsn());
         }
-        new BackupSender(session, this, workers).send(control, server);
+        new BackupSender(session, this, workers)
+                .send(control, wal.config().identity().history(), server);
         heardNanos = clock.nanos();
         become(SenderState.STARTUP, "the base backup is complete");
     }

@@ -15,6 +15,7 @@ import lockstep.io.ShellCommands;
 import lockstep.io.Shutdown;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
+import lockstep.primary.Handover;
 import lockstep.primary.Primary;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
@@ -66,6 +67,7 @@ public final class PrimaryComponent {
             @Reference DataDirectory directory,
             @Reference Panic panic,
             @Reference Shutdown shutdown,
+            @Reference Handover handover,
             ServerConfiguration configuration,
             BundleContext context)
             throws IOException {
@@ -81,6 +83,7 @@ public final class PrimaryComponent {
                     new ThreadWorkers(),
                     panic,
                     managers,
+                    handover.take(),
                     this::stateChanged);
             primary.archive(Settings.archive(configuration), new ShellCommands(directory.path()));
         } catch (IOException | RuntimeException e) {

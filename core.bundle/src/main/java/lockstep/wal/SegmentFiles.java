@@ -8,7 +8,6 @@ import java.util.List;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 import lockstep.io.SyncMethod;
-import lockstep.transport.api.Lsn;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -117,18 +116,22 @@ public final class SegmentFiles {
         if (copy.equals(present) || layout.offsetInSegment(lsn) == 0) {
             return;
         }
+        copy(present, copy, layout.offsetInSegment(lsn));
+    }
+
+    /** Copies the beginning of a segment; the rest becomes zero. */
+    private void copy(String present, String copy, int end) throws IOException {
         String unfinished = copy + UNFINISHED;
         try (DiskFile from = disk.openForReading(present);
                 DiskFile to = disk.createEmpty(unfinished)) {
             ByteBuffer bytes = ByteBuffer.allocateDirect(COPY_BYTES);
-            int end = layout.offsetInSegment(lsn);
             for (int at = 0; at < layout.segmentBytes(); at += COPY_BYTES) {
                 bytes.clear();
                 bytes.limit(Math.max(0, Math.min(COPY_BYTES, end - at)));
                 from.read(bytes, at);
                 if (bytes.hasRemaining()) {
                     throw new IOException(
-                            present + " ends before " + Lsn.text(lsn) + ", where the WAL was found to end");
+                            present + " ends before its byte " + end + ", where the WAL was found to end");
                 }
                 bytes.limit(COPY_BYTES);
                 while (bytes.hasRemaining()) {
@@ -139,6 +142,25 @@ public final class SegmentFiles {
             to.sync();
         }
         disk.rename(unfinished, copy);
+    }
+
+    /**
+     * Keeps the WAL from {@code lsn} on in a directory, for people: the segments as they are now. What is needed of the first
+     * one stays.
+     *
+     * @return how many segments there are in the directory
+     */
+    public synchronized int keepAside(long lsn, long endLsn, String directory) throws IOException {
+        disk.createDirectories(directory);
+        int kept = 0;
+        for (long segment = layout.segmentOf(lsn); layout.segmentStart(segment) < endLsn; segment++) {
+            String path = path(segment);
+            if (disk.exists(path)) {
+                copy(path, directory + '/' + identity.segmentName(segment), layout.segmentBytes());
+                kept++;
+            }
+        }
+        return kept;
     }
 
     /** Gives the file that a segment had on an earlier timeline the name of one that was never finished, as PostgreSQL does. */

@@ -208,8 +208,9 @@ public final class WalDump {
     }
 
     private static String endOfRecovery(ByteBuffer data) {
-        long micros = data.getLong();
-        return "tli " + text(data.getInt()) + "; prev tli " + text(data.getInt()) + "; time " + time(micros);
+        EndOfRecoveryRecord record = EndOfRecoveryRecord.decode(data);
+        return "tli " + text(record.timeline()) + "; prev tli " + text(record.previousTimeline()) + "; time "
+                + time(record.timeMicros());
     }
 
     private static String time(long micros) {

@@ -116,7 +116,8 @@ class ArchiverTest {
                 1,
                 checkpointEndLsn,
                 checkpointEndLsn,
-                Epochs.first(MB));
+                Epochs.first(MB),
+                0);
     }
 
     @AfterEach

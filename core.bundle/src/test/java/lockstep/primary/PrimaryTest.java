@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -76,6 +77,7 @@ class PrimaryTest {
                     throw new AssertionError(message, cause);
                 },
                 managers,
+                Optional.empty(),
                 changed::countDown);
         primary.start();
         assertTrue(changed.await(1, TimeUnit.MINUTES));
@@ -246,7 +248,14 @@ class PrimaryTest {
         TestStore late = new TestStore(disk);
         CountDownLatch running = new CountDownLatch(1);
         try (Primary recovering = new Primary(
-                CONFIG, disk, Clock.SYSTEM, new ThreadWorkers(), (message, cause) -> {}, nobody, running::countDown)) {
+                CONFIG,
+                disk,
+                Clock.SYSTEM,
+                new ThreadWorkers(),
+                (message, cause) -> {},
+                nobody,
+                Optional.empty(),
+                running::countDown)) {
             recovering.start();
             await(() -> recovering.reason().contains("resource manager 200"));
             nobody.add(late);
@@ -303,7 +312,14 @@ class PrimaryTest {
         TestStore late = new TestStore(disk);
         CountDownLatch running = new CountDownLatch(1);
         try (Primary waiting = new Primary(
-                CONFIG, disk, Clock.SYSTEM, new ThreadWorkers(), (message, cause) -> {}, nobody, running::countDown)) {
+                CONFIG,
+                disk,
+                Clock.SYSTEM,
+                new ThreadWorkers(),
+                (message, cause) -> {},
+                nobody,
+                Optional.empty(),
+                running::countDown)) {
             waiting.start();
             await(() -> waiting.reason().contains("resource manager 200"));
             assertEquals(Primary.State.RECOVERING, waiting.state());

@@ -20,6 +20,8 @@ import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Session;
+import lockstep.wal.SegmentFiles;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.WalLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -123,6 +125,7 @@ final class BaseBackup implements Conversation {
     private void start(BackupStarted answer) throws IOException {
         new WalLayout(answer.segmentBytes());
         new Epochs(answer.epochs());
+        TimelineHistory.parse(answer.timeline(), answer.history());
         if (replaced.isPresent()) {
             replace(replaced.get(), answer);
             replaced = Optional.empty();
@@ -153,6 +156,8 @@ final class BaseBackup implements Conversation {
 
     private void end(BackupEnded end) throws IOException {
         WalLayout layout = new WalLayout(started.segmentBytes());
+        disk.createDirectories(SegmentFiles.DIRECTORY);
+        TimelineHistory.parse(started.timeline(), started.history()).write(disk);
         files.end(new ControlFile(
                 started.systemId(),
                 started.segmentBytes(),
@@ -164,7 +169,8 @@ final class BaseBackup implements Conversation {
                 0,
                 layout.segmentStart(layout.segmentOf(started.redoLsn())),
                 end.endLsn(),
-                new Epochs(started.epochs())));
+                new Epochs(started.epochs()),
+                0));
         started = null;
         done = true;
         log.info("base backup complete: {} files, {} bytes", files.files(), files.bytes());

@@ -147,6 +147,11 @@ final class Downstream implements SendingServer, WalListener {
     }
 
     @Override
+    public void superseded(int timeline, String by) {
+        // It follows whom it follows; its own primary will say what there is.
+    }
+
+    @Override
     public void standbyProgressed() {
         // No commit waits here.
     }

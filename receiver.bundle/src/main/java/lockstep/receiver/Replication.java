@@ -14,13 +14,17 @@ import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RestartpointStatus;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
+import lockstep.recovery.Promotion;
 import lockstep.redo.Redo;
+import lockstep.redo.Redone;
 import lockstep.retention.ReplicationSlots;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.wal.SegmentFiles;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
+import lockstep.wal.WalIdentity;
 import lockstep.wal.WalListener;
 
 /**
@@ -74,7 +78,8 @@ final class Replication implements AutoCloseable {
             Panic panic,
             ResourceManagers managers,
             Upstream upstream,
-            Optional<Archive> archive)
+            Optional<Archive> archive,
+            Rewind rewind)
             throws IOException {
         this.config = config;
         this.upstream = upstream;
@@ -119,10 +124,11 @@ final class Replication implements AutoCloseable {
                 missing,
                 upstream,
                 downstream,
+                rewind,
                 workers,
                 clock,
                 scan.lastRecordLsn(),
-                Math.max(file.appliableLsn(), marks.primaryFlushedLsn()),
+                rewind.isRequested() ? file.redoLsn() : Math.max(file.appliableLsn(), marks.primaryFlushedLsn()),
                 this::beforeRound);
         supply = new WalSupply(config, archive, receiver, continuousRedo, control, walConfig.identity(), disk);
         wal.addListener(new WalListener() {
@@ -167,6 +173,31 @@ final class Replication implements AutoCloseable {
     private void panic(String message, Throwable cause) {
         receiver.panic(message);
         panic.panic(message, cause);
+    }
+
+    /**
+     * Opens a new timeline where the WAL ends, all of which has been redone. What others see of the decision comes after it.
+     *
+     * @param reason for people
+     */
+    TimelineHistory promote(Disk disk, String reason) throws IOException {
+        WalIdentity identity = wal.config().identity();
+        TimelineHistory history = identity.history()
+                .fork(
+                        wal.filledLsn(),
+                        TimelineHistory.unused(
+                                disk,
+                                Math.max(identity.timeline(), control.get().fencedBy())),
+                        reason);
+        Promotion.begin(disk, history.timeline());
+        wal.follow(history, () -> control.update(file -> file.promoted(history)));
+        downstream.endSessions("this server is the primary of timeline " + history.timeline() + " now");
+        return history;
+    }
+
+    /** Returns all that the primary needs which takes over here. */
+    Redone redone() {
+        return redo.redone();
     }
 
     /** Starts all workers but that of redo, which {@code startup} runs. */

@@ -5,7 +5,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import lockstep.io.Clock;
@@ -20,6 +23,7 @@ import lockstep.io.Workers;
 import lockstep.receiver.api.BackupStatus;
 import lockstep.receiver.api.MissingRange;
 import lockstep.receiver.api.PrefetchStatus;
+import lockstep.receiver.api.Promoted;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoState;
@@ -31,6 +35,7 @@ import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.redo.Redo;
 import lockstep.redo.RedoListener;
+import lockstep.redo.Redone;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
@@ -39,6 +44,7 @@ import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
 import lockstep.wal.WalCorruptionException;
@@ -58,8 +64,11 @@ import org.slf4j.LoggerFactory;
  *   below         up when the primary has begun to send a base backup
  *   RECOVERING    redoes what is on the disk, as far as the primary is known to   RUNNING, when that is done or redo
  *                 have flushed it                                                 cannot go on for now
- *   RUNNING       receives, acknowledges, redoes; restores from the archive       STOPPED; FAILED
+ *   RUNNING       receives, acknowledges, redoes; restores from the archive       PROMOTING; STOPPED; FAILED
  *                 before that ({@link WalSupply}), and stays at the recovery target
+ *   PROMOTING     has left its primary; redoes all valid WAL it has, also what    PROMOTED; RUNNING, with the reason, when
+ *                 the primary is not known to have flushed                        redo cannot get to the end
+ *   PROMOTED      the new timeline is on the disk; the primary takes over         STOPPED
  *   DAMAGED       redoes up to the damage, and says so; does not connect          STOPPED
  *   FAILED        says why it cannot start; changes nothing                       STOPPED
  * </pre>
@@ -82,6 +91,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     };
 
     private static final long BACKUP_LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final long TRIGGER_LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
     private static final long FULL_DISK_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private enum Phase {
@@ -89,6 +99,8 @@ final class Standby implements StandbyControl, AutoCloseable {
         BASE_BACKUP,
         RECOVERING,
         RUNNING,
+        PROMOTING,
+        PROMOTED,
         DAMAGED,
         FAILED,
         STOPPED;
@@ -105,6 +117,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     private final Workers workers;
     private final Panic panic;
     private final ResourceManagers managers;
+    private final Consumer<Redone> promoted;
     private final Consumer<WalSenders> serving;
     private final Commands commands;
     private final Shutdown shutdown;
@@ -123,7 +136,15 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile boolean rebuildAsked;
     private volatile Worker startup;
 
-    /** A standby without an archive, that follows its primary for ever. */
+    private final AtomicReference<Promotion> promotion = new AtomicReference<>();
+
+    /** Where the WAL ends that a promotion keeps; 0 before it has got so far. */
+    private long keptLsn;
+
+    /** A request to become a primary, under way. */
+    private record Promotion(boolean force, String reason, CompletableFuture<Promoted> done) {}
+
+    /** A standby without an archive. */
     Standby(
             StandbyConfig config,
             Disk disk,
@@ -132,13 +153,27 @@ final class Standby implements StandbyControl, AutoCloseable {
             Panic panic,
             ResourceManagers managers,
             Transports transports,
+            Consumer<Redone> promoted,
             Consumer<WalSenders> serving) {
-        this(config, disk, clock, workers, panic, managers, transports, serving, NO_COMMANDS, (status, reason) -> {});
+        this(
+                config,
+                disk,
+                clock,
+                workers,
+                panic,
+                managers,
+                transports,
+                promoted,
+                serving,
+                NO_COMMANDS,
+                (status, reason) -> {});
     }
 
     /**
      * Makes one that is started later.
      *
+     * @param promoted told once, on the thread {@code startup}, when this server is to be a primary: the resource managers stay
+     *     open, for it
      * @param serving told, on the thread {@code startup}, when standbys of this one can be served, and with null when they cannot
      *     any more, before a rebuild
      */
@@ -150,6 +185,7 @@ final class Standby implements StandbyControl, AutoCloseable {
             Panic panic,
             ResourceManagers managers,
             Transports transports,
+            Consumer<Redone> promoted,
             Consumer<WalSenders> serving,
             Commands commands,
             Shutdown shutdown) {
@@ -159,6 +195,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         this.workers = workers;
         this.panic = panic;
         this.managers = managers;
+        this.promoted = promoted;
         this.serving = serving;
         this.commands = commands;
         this.shutdown = shutdown;
@@ -193,14 +230,19 @@ final class Standby implements StandbyControl, AutoCloseable {
                 rebuildAsked = false;
                 startOver();
             }
-            return switch (phase) {
+            lookForTrigger();
+            if (promotion.get() != null) {
+                return promote(promotion.get());
+            }
+            long next = switch (phase) {
                 case STARTING -> begin();
                 case BASE_BACKUP -> awaitBackup();
                 case RECOVERING -> recover();
                 case RUNNING -> follow();
                 case DAMAGED -> redo.run();
-                case FAILED, STOPPED -> Step.UNTIL_WOKEN;
+                case PROMOTING, PROMOTED, FAILED, STOPPED -> Step.UNTIL_WOKEN;
             };
+            return config.triggerFile().isEmpty() ? next : Math.min(next, TRIGGER_LOOK_NANOS);
         } catch (DiskFullException e) {
             problem = "the standby starts when there is room on the disk: " + e.getMessage();
             log.warn("{}", problem);
@@ -342,9 +384,6 @@ final class Standby implements StandbyControl, AutoCloseable {
             marks.close();
             return;
         }
-        if (file.state() != ControlFile.State.IN_RECOVERY) {
-            control.update(old -> old.with(ControlFile.State.IN_RECOVERY));
-        }
         files.truncate(scan.endLsn(), scan.bytesEndLsn());
         replication = new Replication(
                 config,
@@ -361,7 +400,8 @@ final class Standby implements StandbyControl, AutoCloseable {
                 upstream,
                 config.recovery()
                         .restoreCommand()
-                        .map(command -> new Archive(command, config.recovery().standbyMode(), commands, disk)));
+                        .map(command -> new Archive(command, config.recovery().standbyMode(), commands, disk)),
+                new Rewind(disk, this::rebuild));
         redo = replication.redo();
         if (paused) {
             redo.pause();
@@ -403,6 +443,111 @@ final class Standby implements StandbyControl, AutoCloseable {
         upstream.start(replication.receiver());
         serving.accept(replication.downstream().senders());
         return next;
+    }
+
+    // Promotion.
+
+    @Override
+    public CompletionStage<Promoted> promote(boolean force) {
+        return request(force, "promoted by an operator");
+    }
+
+    private CompletionStage<Promoted> request(boolean force, String reason) {
+        Promotion asked = new Promotion(force, reason, new CompletableFuture<>());
+        if (!promotion.compareAndSet(null, asked)) {
+            return CompletableFuture.failedFuture(new IllegalStateException("a promotion is under way"));
+        }
+        wake();
+        return asked.done();
+    }
+
+    private void lookForTrigger() throws IOException {
+        if ((phase == Phase.RECOVERING || phase == Phase.RUNNING)
+                && !config.triggerFile().isEmpty()
+                && disk.exists(config.triggerFile())) {
+            disk.delete(config.triggerFile());
+            log.info("the trigger file {} is there", config.triggerFile());
+            request(false, "trigger file");
+        }
+    }
+
+    private long promote(Promotion asked) {
+        if (phase == Phase.PROMOTED) {
+            return Step.UNTIL_WOKEN;
+        }
+        try {
+            Optional<String> objection = objection(asked);
+            if (objection.isPresent()) {
+                refuse(asked, objection.get());
+                return Step.AGAIN;
+            }
+            if (phase != Phase.PROMOTING) {
+                become(Phase.PROMOTING, asked.reason());
+                upstream.close();
+            }
+            return redoToTheEnd(asked);
+        } catch (IOException | RuntimeException e) {
+            log.error("the promotion failed", e);
+            refuse(asked, e.getMessage());
+            return Step.AGAIN;
+        }
+    }
+
+    /** Returns why this server cannot be promoted as things stand. */
+    private Optional<String> objection(Promotion asked) {
+        if (phase != Phase.RECOVERING && phase != Phase.RUNNING && phase != Phase.PROMOTING) {
+            return Optional.of("this standby is " + phase + (problem.isEmpty() ? "" : ": " + problem));
+        }
+        RedoState state = redo.state();
+        if (state != RedoState.RUNNING && state != RedoState.WAITING) {
+            return Optional.of("redo is " + state + " at " + Lsn.text(redo.appliedLsn()) + ": " + redo.reason());
+        }
+        if (phase == Phase.PROMOTING) {
+            return Optional.empty();
+        }
+        Optional<String> missing = missingRange()
+                .map(range -> "commits were acknowledged that are not here: " + range + "; --force gives them up");
+        if (asked.force()) {
+            missing.ifPresent(lost -> log.warn("the promotion is forced, although {}", lost));
+            return Optional.empty();
+        }
+        return missing;
+    }
+
+    private long redoToTheEnd(Promotion asked) throws IOException {
+        long next = redo.run();
+        if (redo.state() != RedoState.WAITING) {
+            return redo.state() == RedoState.RUNNING ? next : Step.AGAIN;
+        }
+        if (keptLsn == 0) {
+            keptLsn = replication.receiver().keepAll();
+            return Step.AGAIN;
+        }
+        long consistentLsn = replication.control().appliableLsn();
+        if (redo.appliedLsn() < keptLsn || keptLsn < consistentLsn) {
+            refuse(
+                    asked,
+                    "redo came only up to " + Lsn.text(redo.appliedLsn()) + " of the WAL up to "
+                            + Lsn.text(Math.max(keptLsn, consistentLsn)) + " that this server's data needs");
+            return Step.AGAIN;
+        }
+        TimelineHistory history = replication.promote(disk, asked.reason());
+        become(Phase.PROMOTED, "timeline " + history.timeline() + " begins at " + Lsn.text(history.startLsn()));
+        promoted.accept(replication.redone());
+        asked.done().complete(new Promoted(history.timeline(), history.startLsn()));
+        return Step.UNTIL_WOKEN;
+    }
+
+    private void refuse(Promotion asked, String reason) {
+        String text = "this server is not promoted: " + reason;
+        log.error("{}", text);
+        if (phase == Phase.PROMOTING) {
+            become(Phase.RUNNING, text);
+            upstream.start(replication.receiver());
+        }
+        keptLsn = 0;
+        promotion.set(null);
+        asked.done().completeExceptionally(new IllegalStateException(text));
     }
 
     /** Returns who serves standbys of this one, once the WAL is open. */
@@ -591,7 +736,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (damagedRedo != null) {
             damagedRedo.close();
         }
-        if (redo != null) {
+        if (redo != null && phase != Phase.PROMOTED) {
             for (ResourceManager manager : managers.all()) {
                 manager.close();
             }

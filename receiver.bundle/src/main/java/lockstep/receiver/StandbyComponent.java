@@ -5,6 +5,7 @@ import java.util.Arrays;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
+import lockstep.config.ServerRole;
 import lockstep.config.StandbyConfiguration;
 import lockstep.config.Units;
 import lockstep.io.Clock;
@@ -17,6 +18,7 @@ import lockstep.io.ShellCommands;
 import lockstep.io.Shutdown;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
+import lockstep.primary.Handover;
 import lockstep.receiver.api.StandbyControl;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
@@ -70,6 +72,8 @@ public final class StandbyComponent {
             @Reference Panic panic,
             @Reference Shutdown shutdown,
             @Reference Parameters parameters,
+            @Reference Handover handover,
+            @Reference ServerRole role,
             ServerConfiguration server,
             StandbyConfiguration recovery,
             BundleContext context)
@@ -90,6 +94,10 @@ public final class StandbyComponent {
                     panic,
                     managers,
                     transports,
+                    redone -> {
+                        handover.leave(redone);
+                        role.promoted();
+                    },
                     this::serve,
                     new ShellCommands(directory.path()),
                     shutdown);
@@ -132,7 +140,8 @@ public final class StandbyComponent {
                 recovery.primarySlotCreate(),
                 Retention.Config.of(server),
                 recoveryConfig,
-                backupOnly);
+                backupOnly,
+                recovery.triggerFile());
     }
 
     @Activate
@@ -179,10 +188,7 @@ public final class StandbyComponent {
             sendersService.unregister();
             sendersService = null;
         }
-        if (senders == null) {
-            return;
-        }
-        if (service != null) {
+        if (senders != null && service != null) {
             sendersService = context.registerService(WalSenders.class, senders, null);
         }
     }

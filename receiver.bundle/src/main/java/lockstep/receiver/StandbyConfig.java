@@ -23,6 +23,7 @@ import lockstep.transport.api.Endpoint;
  * @param retention how much WAL is kept here, and for whom
  * @param recovery how far recovery goes, and the archive
  * @param backupOnly whether the server stops as soon as it has a base backup, or cannot take one
+ * @param triggerFile {@code trigger_file}: a file that promotes the standby when it is there; empty for none
  */
 record StandbyConfig(
         String name,
@@ -37,7 +38,8 @@ record StandbyConfig(
         boolean createSlot,
         Retention.Config retention,
         RecoveryConfig recovery,
-        boolean backupOnly) {
+        boolean backupOnly,
+        String triggerFile) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
         if (primaries.isEmpty() && recovery.restoreCommand().isEmpty()) {
@@ -58,7 +60,8 @@ record StandbyConfig(
             SenderConfig senders,
             String slotName,
             boolean createSlot,
-            Retention.Config retention) {
+            Retention.Config retention,
+            String triggerFile) {
         this(
                 name,
                 primaries,
@@ -72,6 +75,7 @@ record StandbyConfig(
                 createSlot,
                 retention,
                 RecoveryConfig.NONE,
-                false);
+                false,
+                triggerFile);
     }
 }

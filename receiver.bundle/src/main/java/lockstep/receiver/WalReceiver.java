@@ -60,6 +60,12 @@ import org.slf4j.LoggerFactory;
  * Were WAL accepted before 2, bytes of the new epoch would pass for bytes of the old one, and be cut back next time though
  * they may have been redone by then.
  *
+ * <p><b>Another timeline.</b> The answer also has the history of the primary's timelines. What is here past the place where both
+ * histories part is treated as above: cut off, if it may have been lost, or refused. Then the standby follows the newer timeline
+ * at once, even if it has not come to the place yet where that begins: from there on the WAL that comes is the new one's, and is
+ * checked against that. A server that was a primary itself has agreed with nobody, and no WAL of it is ever cut off without an
+ * operator's word ({@link Rewind}); until it agrees, the control file says so by its state.
+ *
  * <p>No whole record below what a primary said it had flushed is ever cut: it may have been redone, and its commits may have
  * been acknowledged to clients. A primary that asks for that has lost flushed WAL, or is another one; a person has to decide.
  * A record of which the primary had flushed only a part is lost to it like one that it had not flushed at all; so what it
@@ -100,6 +106,7 @@ final class WalReceiver implements Conversation {
     private final MissingWal missing;
     private final Upstream upstream;
     private final Downstream downstream;
+    private final Rewind rewind;
     private final Workers workers;
     private final Clock clock;
     private final LongSupplier beforeRound;
@@ -140,6 +147,7 @@ final class WalReceiver implements Conversation {
             MissingWal missing,
             Upstream upstream,
             Downstream downstream,
+            Rewind rewind,
             Workers workers,
             Clock clock,
             long lastRecordLsn,
@@ -154,6 +162,7 @@ final class WalReceiver implements Conversation {
         this.missing = missing;
         this.upstream = upstream;
         this.downstream = downstream;
+        this.rewind = rewind;
         this.workers = workers;
         this.clock = clock;
         this.primaryFlushedLsn = primaryFlushedLsn;
@@ -197,9 +206,10 @@ final class WalReceiver implements Conversation {
                 config.name(),
                 config.slotName(),
                 file.systemId(),
-                file.timeline(),
+                identity.history().timelineBefore(wal.filledLsn()),
                 file.epochs().last().number(),
-                wal.filledLsn()));
+                wal.filledLsn(),
+                file.timeline()));
     }
 
     @Override
@@ -257,28 +267,98 @@ final class WalReceiver implements Conversation {
                     RefusalCode.SYSTEM_MISMATCH,
                     "the primary at " + upstream.endpoint() + " has WAL segments of " + answer.segmentBytes()
                             + " bytes, this standby of " + file.segmentBytes());
-        } else if (answer.timeline() != file.timeline()) {
+        } else if (answer.timeline() < file.timeline()) {
             upstream.refuse(
                     RefusalCode.TIMELINE_MISMATCH,
                     "the primary at " + upstream.endpoint() + " is on timeline " + answer.timeline()
-                            + ", this standby on timeline " + file.timeline() + " at " + Lsn.text(endLsn));
+                            + " and has been replaced: this standby follows timeline " + file.timeline());
         } else if (answer.startLsn() > endLsn || answer.startLsn() < 0) {
             upstream.refuse(
                     RefusalCode.PROTOCOL,
                     "the primary at " + upstream.endpoint() + " wants to send WAL from " + Lsn.text(answer.startLsn())
                             + ", this standby asked from " + Lsn.text(endLsn));
-        } else if (answer.startLsn() < endLsn && answer.startLsn() < lastSettledLsn()) {
-            upstream.refuse(
-                    RefusalCode.START_AHEAD,
-                    "the primary at " + upstream.endpoint() + " has this log only up to "
-                            + Lsn.text(answer.startLsn()) + ", but it had been flushed up to "
-                            + Lsn.text(primaryFlushedLsn) + ", and this standby has redone it up to "
-                            + Lsn.text(redo.appliedLsn()) + ". The primary has lost WAL, or is not the same one."
-                            + " If it is the one to go on with, empty the standby's data directory, so that it takes a"
-                            + " base backup");
         } else {
-            agree(session, answer, file, endLsn);
+            compare(session, answer, file, endLsn);
         }
+    }
+
+    /** Finds out up to where both logs are the same, and cuts off what is here behind that place, if that may be. */
+    private void compare(Session session, ReplicationStarted answer, ControlFile file, long endLsn) throws IOException {
+        TimelineHistory history;
+        Epochs epochs;
+        try {
+            history = TimelineHistory.parse(answer.timeline(), answer.history());
+            epochs = new Epochs(answer.epochs());
+        } catch (IllegalArgumentException e) {
+            upstream.refuse(RefusalCode.PROTOCOL, "the primary's timelines or epochs make no sense: " + e.getMessage());
+            return;
+        }
+        long forkLsn =
+                Math.min(identity.history().sharedLsn(history), file.epochs().sharedLsn(epochs));
+        long keepLsn = Math.min(answer.startLsn(), forkLsn);
+        boolean mine = file.state() != ControlFile.State.IN_RECOVERY;
+        if (keepLsn < endLsn) {
+            if (!mine && keepLsn >= lastSettledLsn()) {
+                log.warn(
+                        "the WAL is cut back from {} to {}: the rest is not part of the primary's log, and was never flushed"
+                                + " by the one it came from",
+                        Lsn.text(endLsn),
+                        Lsn.text(keepLsn));
+                cutBack(keepLsn, WalReader.UNKNOWN);
+            } else if (!rewind.isRequested()) {
+                diverged(answer, keepLsn, endLsn);
+                return;
+            } else if (!rewind(keepLsn, endLsn)) {
+                return;
+            }
+        }
+        if (keepLsn < answer.startLsn()) {
+            control.update(present -> present.rewound(keepLsn));
+            upstream.end("the primary is asked anew, from " + Lsn.text(keepLsn) + ", where both logs part");
+            return;
+        }
+        agree(session, answer, history, epochs);
+    }
+
+    private void diverged(ReplicationStarted answer, long keepLsn, long endLsn) throws IOException {
+        boolean mine = control.get().state() != ControlFile.State.IN_RECOVERY;
+        upstream.refuse(
+                RefusalCode.START_AHEAD,
+                "the primary at " + upstream.endpoint() + ", on timeline " + answer.timeline()
+                        + ", has the log of this server only up to " + Lsn.text(keepLsn) + ", this server has it up to "
+                        + Lsn.text(endLsn) + " on timeline "
+                        + identity.history().timelineBefore(endLsn)
+                        + (mine
+                                ? ", which it wrote itself as a primary"
+                                : "; the primary before had flushed it up to " + Lsn.text(primaryFlushedLsn)
+                                        + ", and it has been redone here up to " + Lsn.text(redo.appliedLsn()))
+                        + ". The primary has lost WAL, or has replaced another one. If it is the one to go on with, stop this"
+                        + " server and run: lockstep rewind DIR --from " + upstream.endpoint());
+    }
+
+    /** Cuts off what is no part of the primary's log, at an operator's request; returns whether that could be done. */
+    private boolean rewind(long keepLsn, long endLsn) throws IOException {
+        boolean[] possible = new boolean[1];
+        redo.whileHeld(() -> {
+            long heldLsn = Math.max(redo.heldLsn(), control.get().redoLsn());
+            possible[0] = heldLsn <= keepLsn;
+            if (!possible[0]) {
+                rewind.impossible(keepLsn, heldLsn);
+                return;
+            }
+            checkedLsn = keepLsn;
+            wal.awaitFlushed(endLsn);
+            rewind.keepAside(wal.files(), keepLsn, endLsn);
+            control.update(present -> present.rewound(keepLsn));
+            marks.remember(Math.min(keepLsn, marks.primaryFlushedLsn()), Math.min(keepLsn, marks.flushedLsn()));
+            wal.truncate(keepLsn);
+            checkFrom(keepLsn, WalReader.UNKNOWN);
+            primaryFlushedLsn = Math.min(primaryFlushedLsn, keepLsn);
+        });
+        if (!possible[0]) {
+            upstream.backOff("it cannot be rewound");
+        }
+        return possible[0];
     }
 
     /** Returns the end of the last whole record that is here and that the primary had flushed. */
@@ -296,33 +376,17 @@ final class WalReceiver implements Conversation {
         }
     }
 
-    private void agree(Session session, ReplicationStarted answer, ControlFile file, long endLsn) throws IOException {
-        Epochs epochs;
-        try {
-            epochs = new Epochs(answer.epochs());
-        } catch (IllegalArgumentException e) {
-            upstream.refuse(RefusalCode.PROTOCOL, "the primary's epochs make no sense: " + e.getMessage());
-            return;
-        }
-        if (!epochs.continues(file.epochs())) {
-            upstream.refuse(
-                    RefusalCode.TIMELINE_MISMATCH,
-                    "the primary's epochs " + epochs + " do not continue this standby's " + file.epochs()
-                            + ": one of the two is a copy that went its own way. If the primary is the one to go on with, empty"
-                            + " the standby's data directory, so that it takes a base backup");
-            return;
-        }
-        if (answer.startLsn() < endLsn) {
-            log.warn(
-                    "the WAL is cut back from {} to {}: the primary lost the rest in a crash, before it had flushed it",
-                    Lsn.text(endLsn),
-                    Lsn.text(answer.startLsn()));
-            cutBack(answer.startLsn(), WalReader.UNKNOWN);
-        }
-        if (!epochs.equals(file.epochs())) {
-            control.update(present -> present.with(epochs));
+    private void agree(Session session, ReplicationStarted answer, TimelineHistory history, Epochs epochs)
+            throws IOException {
+        if (!history.equals(identity.history())) {
+            log.info("this standby follows {}", history);
+            wal.follow(history, () -> control.update(present -> present.following(history, epochs)));
+            downstream.endSessions("this server follows timeline " + history.timeline());
+        } else if (!epochs.equals(control.get().epochs()) || control.get().state() != ControlFile.State.IN_RECOVERY) {
+            control.update(present -> present.following(history, epochs));
             downstream.endSessions("this server has learned of a new epoch of the log");
         }
+        rewind.done();
         startLsn = answer.startLsn();
         archivedLsn = 0;
         agreed = true;
@@ -626,6 +690,22 @@ final class WalReceiver implements Conversation {
         }
         acks.send(false);
         acks.explain(Reason.LEAVING, wal.flushedLsn(), "the standby \"" + config.name() + "\" is being stopped");
+    }
+
+    /**
+     * Counts all valid WAL that is here as part of the log, because no primary will say more of it, and cuts off the rest of a
+     * record that has come in part. The upstream has been closed.
+     *
+     * @return where the log ends now
+     */
+    long keepAll() throws IOException {
+        long endLsn = checkedLsn;
+        if (wal.filledLsn() > endLsn) {
+            cutBack(endLsn, checker.lastRecordLsn());
+        }
+        wal.awaitFlushed(endLsn);
+        primaryFlushedLsn = Math.max(primaryFlushedLsn, endLsn);
+        return endLsn;
     }
 
     /** Remembers how things stand. The writer has ended, and the upstream been closed. */

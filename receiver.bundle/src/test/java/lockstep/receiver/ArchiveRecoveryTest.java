@@ -99,7 +99,8 @@ class ArchiveRecoveryTest {
                 false,
                 new Retention.Config(0, -1, 8 << 20, 10),
                 recovery,
-                backupOnly);
+                backupOnly,
+                "");
         server = new Standby(
                 config,
                 disk,
@@ -110,6 +111,7 @@ class ArchiveRecoveryTest {
                 },
                 managers,
                 transports,
+                redone -> {},
                 senders -> {},
                 archive,
                 (status, reason) -> {

@@ -86,7 +86,8 @@ class CascadeTest {
                             new SenderConfig(10, 60_000),
                             "",
                             false,
-                            new Retention.Config(0, -1, 8 << 20, 10)),
+                            new Retention.Config(0, -1, 8 << 20, 10),
+                            ""),
                     disk,
                     Clock.SYSTEM,
                     new ThreadWorkers(),
@@ -95,6 +96,7 @@ class CascadeTest {
                     },
                     managers,
                     transports,
+                    redone -> {},
                     senders -> listener = transport.listen(endpoint(name), senders));
             servers.add(this);
             standby.start();

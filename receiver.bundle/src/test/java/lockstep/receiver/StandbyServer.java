@@ -3,13 +3,17 @@ package lockstep.receiver;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
 import lockstep.io.SyncMethod;
 import lockstep.io.Workers;
+import lockstep.receiver.api.Promoted;
 import lockstep.receiver.api.StandbyReport;
+import lockstep.redo.Redone;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
@@ -21,6 +25,7 @@ import lockstep.wal.Wal;
 /** A standby put together by hand, for tests in other packages. */
 public final class StandbyServer implements AutoCloseable {
     private final Standby standby;
+    private final AtomicReference<Redone> redone = new AtomicReference<>();
 
     public StandbyServer(
             String name,
@@ -45,10 +50,11 @@ public final class StandbyServer implements AutoCloseable {
                 new SenderConfig(10, 3_000),
                 "",
                 false,
-                new Retention.Config(0, -1, 8 << 20, 10));
+                new Retention.Config(0, -1, 8 << 20, 10),
+                "");
         Transports transports = new Transports();
         transports.add(transport);
-        standby = new Standby(config, disk, clock, workers, panic, managers, transports, serving);
+        standby = new Standby(config, disk, clock, workers, panic, managers, transports, redone::set, serving);
     }
 
     public void start() {
@@ -65,6 +71,15 @@ public final class StandbyServer implements AutoCloseable {
 
     public Optional<Wal> wal() {
         return standby.wal();
+    }
+
+    public CompletionStage<Promoted> promote() {
+        return standby.promote(false);
+    }
+
+    /** Returns what it has left to a primary, once it has been promoted. */
+    public Optional<Redone> redone() {
+        return Optional.ofNullable(redone.get());
     }
 
     public void pauseRedo() {

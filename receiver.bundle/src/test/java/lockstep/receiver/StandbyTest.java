@@ -14,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
@@ -25,6 +26,7 @@ import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.recovery.ControlFile;
+import lockstep.redo.Redone;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
@@ -64,6 +66,7 @@ class StandbyTest {
     private FullableDisk disk;
     private Numbers numbers;
     private Standby standby;
+    private final AtomicReference<Redone> redone = new AtomicReference<>();
 
     @BeforeEach
     void start() throws IOException {
@@ -89,7 +92,8 @@ class StandbyTest {
                 new SenderConfig(10, 60_000),
                 "",
                 false,
-                new Retention.Config(0, -1, 8 << 20, 10));
+                new Retention.Config(0, -1, 8 << 20, 10),
+                "trigger");
         standby = new Standby(
                 config,
                 disk,
@@ -100,6 +104,7 @@ class StandbyTest {
                 },
                 managers,
                 transports,
+                redone::set,
                 senders -> {});
         standby.start();
     }

@@ -1,6 +1,7 @@
 package lockstep.simulation;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -464,6 +465,7 @@ final class Simulation {
                     machine,
                     this::panic,
                     managers,
+                    Optional.empty(),
                     () -> {});
             server = opened;
             opened.start();

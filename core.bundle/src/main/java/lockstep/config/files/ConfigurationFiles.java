@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import lockstep.config.Parameter;
 import lockstep.config.ParameterException;
 import lockstep.config.Parameters;
+import lockstep.config.ServerRole;
 import lockstep.io.DataDirectory;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
@@ -25,6 +26,7 @@ import lockstep.io.Shutdown;
 import lockstep.io.Step;
 import lockstep.io.ThreadWorkers;
 import lockstep.io.Worker;
+import lockstep.recovery.Promotion;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleListener;
@@ -53,19 +55,24 @@ import org.slf4j.LoggerFactory;
  *   framework has started          files checked: all PIDs configured, or the server is refused
  *   bundle installed, updated      its PIDs configured; what is wrong with its values is logged, and its PID withheld
  *   bundle uninstalled             its configurations deleted
+ *   promotion                      recovery.conf is done with: PIDs as those of a primary
  *   set, reload                    checked, then file, then PIDs; or refused, and nothing has changed
  * </pre>
  *
  * <p>A parameter is known for as long as its bundle is installed, even if an operator has stopped it. The role of the
- * server, primary or standby, is settled at start.
+ * server, primary or standby, is settled at start, and changes only with a promotion: then the PID of one is deleted and that
+ * of the other configured, in this order, and the rest stays.
  *
  * <p><b>Threads.</b> Bundles come and go under the framework's locks, so its events only wake a thread that looks for
  * what is there. {@code this} is held during a change. Readers take the last {@link Settings} and wait for nobody.
  */
-@Component(immediate = true, service = Parameters.class)
-public final class ConfigurationFiles implements Parameters {
+@Component(
+        immediate = true,
+        service = {Parameters.class, ServerRole.class})
+public final class ConfigurationFiles implements Parameters, ServerRole {
     private static final Logger log = LoggerFactory.getLogger(ConfigurationFiles.class);
 
+    private static final long RETRY_NANOS = 1_000_000_000;
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final String METATYPE_FOLDER = "OSGI-INF/metatype";
 
@@ -78,6 +85,7 @@ public final class ConfigurationFiles implements Parameters {
     private final FrameworkListener framework;
 
     private volatile Settings settings;
+    private volatile boolean promoted;
     private boolean refused;
 
     /** Made by the framework. */
@@ -178,6 +186,12 @@ public final class ConfigurationFiles implements Parameters {
         return refused(Definition.RECOVERY_FILE + " is gone: a restart would make this standby a primary");
     }
 
+    @Override
+    public void promoted() {
+        promoted = true;
+        worker.wake();
+    }
+
     private Settings settings() {
         Settings now = settings;
         if (now == null) {
@@ -194,6 +208,9 @@ public final class ConfigurationFiles implements Parameters {
             } else {
                 follow();
             }
+            if (promoted) {
+                return becomePrimary();
+            }
         }
         return Step.UNTIL_WOKEN;
     }
@@ -206,6 +223,7 @@ public final class ConfigurationFiles implements Parameters {
     private void start() {
         List<String> problems;
         try {
+            Promotion.finish(disk);
             Settings first = Settings.atStart(declared(), serverFile(), recoveryFile());
             first.warnings().forEach(log::warn);
             problems = first.problems();
@@ -222,6 +240,21 @@ public final class ConfigurationFiles implements Parameters {
             String reason = "the configuration is refused:\n" + String.join("\n", problems);
             log.error(reason);
             shutdown.shutdown(Shutdown.BAD_CONFIGURATION, reason);
+        }
+    }
+
+    private long becomePrimary() {
+        try {
+            Promotion.finish(disk);
+            promoted = false;
+            apply(settings.asPrimary());
+            return Step.UNTIL_WOKEN;
+        } catch (IOException e) {
+            log.error(
+                    "{} cannot be renamed, which has to be before this server is a primary",
+                    Definition.RECOVERY_FILE,
+                    e);
+            return RETRY_NANOS;
         }
     }
 

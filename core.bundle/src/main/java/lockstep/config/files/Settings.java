@@ -119,6 +119,11 @@ final class Settings {
         return new Settings(definitions, newServer, newRecovery, Optional.of(this));
     }
 
+    /** Returns what is to be after a promotion: the file that made it a standby is done with. */
+    Settings asPrimary() {
+        return with(server, Optional.empty());
+    }
+
     /** Returns what is to be after a parameter got another value, which has been checked. */
     Settings with(Definition definition, Definition.Value value) {
         return definition.file().equals(server.name())

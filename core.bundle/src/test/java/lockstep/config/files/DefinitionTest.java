@@ -157,6 +157,7 @@ class DefinitionTest {
                         "recovery_target_xid",
                         "restore_command",
                         "standby_mode",
+                        "trigger_file",
                         "wal_buffers",
                         "wal_segment_size",
                         "wal_sync_method"),

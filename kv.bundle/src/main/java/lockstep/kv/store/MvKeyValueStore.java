@@ -32,7 +32,9 @@ import org.osgi.service.component.annotations.ReferencePolicyOption;
  * The key-value store as the log and its users see it. It turns transactions into WAL records and records into changes;
  * what they change is the {@link PrefixStore}, which is there from {@link #open} to {@link #close}.
  */
-@Component(service = {ResourceManager.class, KeyValueStore.class})
+@Component(
+        immediate = true,
+        service = {ResourceManager.class, KeyValueStore.class})
 public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
     private static final String FILE = "kv/store.mv";
 

@@ -1,6 +1,7 @@
 package lockstep.receiver.api;
 
 import java.util.Optional;
+import java.util.concurrent.CompletionStage;
 import lockstep.retention.Retention;
 import org.osgi.annotation.versioning.ProviderType;
 
@@ -47,4 +48,14 @@ public interface StandbyControl {
      * WAL on the disk here ends before it. Who promotes the standby loses them.
      */
     Optional<MissingRange> missingRange();
+
+    /**
+     * Makes this server a primary on a new timeline, without a restart: it leaves its primary, redoes all valid WAL it has, and
+     * opens the timeline where that ends.
+     *
+     * @param force also if commits that were acknowledged are known not to be here
+     * @return completes when it has been decided, on the disk; the primary takes commits a moment later. Completes with an
+     *     {@link IllegalStateException} that says why if the server cannot be promoted, and goes on as a standby
+     */
+    CompletionStage<Promoted> promote(boolean force);
 }

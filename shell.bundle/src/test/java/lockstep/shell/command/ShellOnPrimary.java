@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
@@ -95,6 +96,7 @@ final class ShellOnPrimary implements AutoCloseable {
                     throw new AssertionError(message, cause);
                 },
                 managers,
+                Optional.empty(),
                 changed::countDown);
         primary.start();
         assertTrue(changed.await(1, TimeUnit.MINUTES));

@@ -32,8 +32,17 @@ public sealed interface Message {
      * @param timeline the timeline of the standby's last byte
      * @param epoch the epoch of the standby's last byte
      * @param startLsn the end of the standby's valid WAL
+     * @param newestTimeline the newest timeline the standby knows of. A primary that hears of one newer than its own has been
+     *     replaced
      */
-    record StartReplication(String standbyName, String slotName, long systemId, int timeline, int epoch, long startLsn)
+    record StartReplication(
+            String standbyName,
+            String slotName,
+            long systemId,
+            int timeline,
+            int epoch,
+            long startLsn,
+            int newestTimeline)
             implements Message {}
 
     /**
@@ -44,9 +53,16 @@ public sealed interface Message {
      *     that are not part of this log. The standby cuts its WAL back to it before it stores anything.
      * @param flushedLsn how far the primary has flushed
      * @param epochs the primary's epochs, oldest first; the last is the present one
+     * @param history the text of the timeline's history file, in PostgreSQL's form; empty for timeline 1
      */
     record ReplicationStarted(
-            long systemId, int timeline, int segmentBytes, long startLsn, long flushedLsn, List<Epoch> epochs)
+            long systemId,
+            int timeline,
+            int segmentBytes,
+            long startLsn,
+            long flushedLsn,
+            List<Epoch> epochs,
+            String history)
             implements Message {
         /** Copies the list. */
         public ReplicationStarted {
@@ -139,9 +155,17 @@ public sealed interface Message {
      * @param checkpointLsn the checkpoint that the standby starts from
      * @param redoLsn where its redo starts: the first WAL the standby needs, at the start of a record
      * @param epochs the primary's epochs, oldest first
+     * @param history the text of the timeline's history file, as in {@link ReplicationStarted}; the redo position may lie on an
+     *     earlier timeline
      */
     record BackupStarted(
-            long systemId, int timeline, int segmentBytes, long checkpointLsn, long redoLsn, List<Epoch> epochs)
+            long systemId,
+            int timeline,
+            int segmentBytes,
+            long checkpointLsn,
+            long redoLsn,
+            List<Epoch> epochs,
+            String history)
             implements Message {
         /** Copies the list. */
         public BackupStarted {

@@ -57,6 +57,9 @@ public final class MessageCodec {
     /** The most epochs in a message. */
     public static final int MAX_EPOCHS = 4096;
 
+    /** The longest timeline history, in bytes of UTF-8. */
+    public static final int MAX_HISTORY_BYTES = 256 << 10;
+
     private static final int CRC_OFFSET = 0;
     private static final int LENGTH_OFFSET = CRC_OFFSET + Integer.BYTES;
     private static final int TYPE_OFFSET = LENGTH_OFFSET + Integer.BYTES;
@@ -77,14 +80,16 @@ public final class MessageCodec {
 
     /** What there is, with its code in the header. The fixed part of the body has a known size; the rest has a bound. */
     private enum Type {
-        START_REPLICATION(1, 2 * COUNT_BYTES + Long.BYTES + 2 * Integer.BYTES + Long.BYTES, 2 * MAX_NAME_BYTES),
-        REPLICATION_STARTED(2, 3 * Long.BYTES + 2 * Integer.BYTES + COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES),
+        START_REPLICATION(1, 2 * COUNT_BYTES + 2 * Long.BYTES + 3 * Integer.BYTES, 2 * MAX_NAME_BYTES),
+        REPLICATION_STARTED(
+                2, 3 * Long.BYTES + 2 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
         WAL_DATA(3, 4 * Long.BYTES, MAX_DATA_BYTES),
         KEEPALIVE(4, 3 * Long.BYTES + Byte.BYTES, 0),
         STANDBY_STATUS(5, 4 * Long.BYTES + Byte.BYTES, 0),
         STANDBY_REASON(6, CODE_BYTES + Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
         BASE_BACKUP_REQUEST(7, 2 * COUNT_BYTES + Byte.BYTES, 2 * MAX_NAME_BYTES),
-        BACKUP_STARTED(8, 3 * Long.BYTES + 2 * Integer.BYTES + COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES),
+        BACKUP_STARTED(
+                8, 3 * Long.BYTES + 2 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
         BACKUP_FILE(9, COUNT_BYTES + Long.BYTES, MAX_PATH_BYTES),
         BACKUP_DATA(10, 0, MAX_DATA_BYTES),
         BACKUP_ENDED(11, Long.BYTES, 0),
@@ -240,9 +245,9 @@ public final class MessageCodec {
         } else if (message instanceof Message.BaseBackupRequest m) {
             return standbyName(m.standbyName()).length + slotName(m.slotName()).length;
         } else if (message instanceof Message.ReplicationStarted m) {
-            return m.epochs().size() * EPOCH_BYTES;
+            return m.epochs().size() * EPOCH_BYTES + history(m.history()).length;
         } else if (message instanceof Message.BackupStarted m) {
-            return m.epochs().size() * EPOCH_BYTES;
+            return m.epochs().size() * EPOCH_BYTES + history(m.history()).length;
         } else if (message instanceof Message.StandbyReason m) {
             return text(m.detail()).length;
         } else if (message instanceof Message.Refusal m) {
@@ -280,10 +285,12 @@ public final class MessageCodec {
             putString(body, standbyName(m.standbyName()));
             putString(body, slotName(m.slotName()));
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.epoch()).putLong(m.startLsn());
+            body.putInt(m.newestTimeline());
         } else if (message instanceof Message.ReplicationStarted m) {
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.segmentBytes());
             body.putLong(m.startLsn()).putLong(m.flushedLsn());
             putEpochs(body, m.epochs());
+            putString(body, history(m.history()));
         } else if (message instanceof Message.StandbyReason m) {
             body.putInt(code(m.reason())).putLong(m.lsn());
             putString(body, text(m.detail()));
@@ -295,6 +302,7 @@ public final class MessageCodec {
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.segmentBytes());
             body.putLong(m.checkpointLsn()).putLong(m.redoLsn());
             putEpochs(body, m.epochs());
+            putString(body, history(m.history()));
         } else if (message instanceof Message.BackupEnded m) {
             body.putLong(m.endLsn());
         } else if (message instanceof Message.Refusal m) {
@@ -328,10 +336,17 @@ public final class MessageCodec {
                             body.getLong(),
                             body.getInt(),
                             body.getInt(),
-                            body.getLong());
+                            body.getLong(),
+                            body.getInt());
                 case REPLICATION_STARTED ->
                     new Message.ReplicationStarted(
-                            body.getLong(), body.getInt(), body.getInt(), body.getLong(), body.getLong(), epochs(body));
+                            body.getLong(),
+                            body.getInt(),
+                            body.getInt(),
+                            body.getLong(),
+                            body.getLong(),
+                            epochs(body),
+                            string(body, MAX_HISTORY_BYTES));
                 case STANDBY_REASON ->
                     new Message.StandbyReason(reason(body.getInt()), body.getLong(), string(body, MAX_TEXT_BYTES));
                 case BASE_BACKUP_REQUEST ->
@@ -339,7 +354,13 @@ public final class MessageCodec {
                             string(body, MAX_NAME_BYTES), string(body, MAX_NAME_BYTES), bool(body));
                 case BACKUP_STARTED ->
                     new Message.BackupStarted(
-                            body.getLong(), body.getInt(), body.getInt(), body.getLong(), body.getLong(), epochs(body));
+                            body.getLong(),
+                            body.getInt(),
+                            body.getInt(),
+                            body.getLong(),
+                            body.getLong(),
+                            epochs(body),
+                            string(body, MAX_HISTORY_BYTES));
                 case BACKUP_ENDED -> new Message.BackupEnded(body.getLong());
                 case REFUSAL -> new Message.Refusal(refusalCode(body.getInt()), string(body, MAX_TEXT_BYTES));
                 case DOWNSTREAM_STATUS ->
@@ -540,6 +561,10 @@ public final class MessageCodec {
 
     private static byte[] slotName(String name) {
         return utf8("slot name", name, MAX_NAME_BYTES);
+    }
+
+    private static byte[] history(String history) {
+        return utf8("timeline history", history, MAX_HISTORY_BYTES);
     }
 
     /** A string that others compare, and so must arrive as it is. */

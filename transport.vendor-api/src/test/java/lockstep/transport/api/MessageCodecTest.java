@@ -27,9 +27,9 @@ class MessageCodecTest {
 
     static Stream<Message> messages() {
         Stream<Message> plain = Stream.of(
-                new Message.StartReplication("s1", "slot_1", 7_000_000_000_000_000_001L, 3, 2, LSN),
-                new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, EPOCHS),
-                new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, List.of()),
+                new Message.StartReplication("s1", "slot_1", 7_000_000_000_000_000_001L, 3, 2, LSN, 4),
+                new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, EPOCHS, "1\t0/28\tpromoted\n"),
+                new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, List.of(), ""),
                 new Message.WalData(LSN, LSN + 8192, LSN, 717_000_000_000_000L, bytes(5)),
                 new Message.WalData(-1, -1, -1, -1, bytes(0)),
                 new Message.Keepalive(LSN, LSN - 8, 1, true),
@@ -37,7 +37,7 @@ class MessageCodecTest {
                 new Message.StandbyStatus(LSN, LSN - 8, LSN - 16, 1, true),
                 new Message.BaseBackupRequest("Größe ∑ 😀", "", false),
                 new Message.BaseBackupRequest("s1", "slot_1", true),
-                new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS),
+                new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS, "1\t0/28\tpromoted\n"),
                 new Message.BackupFile("kv/store.mv", Long.MAX_VALUE),
                 new Message.BackupData(bytes(3)),
                 new Message.BackupEnded(LSN),
@@ -113,11 +113,11 @@ class MessageCodecTest {
                 "0181DBF4 00000021 00000005 0000000000003000 0000000000002000 0000000000001000 0000000000000007 01",
                 new Message.StandbyStatus(0x3000, 0x2000, 0x1000, 7, true));
         assertBytes(
-                "D2C0A693 00000025 00000001 00000002 7331 00000003 736C31 0000000000000009 00000001 00000002 0000000000001000",
-                new Message.StartReplication("s1", "sl1", 9, 1, 2, 0x1000));
+                "E0F2FDC5 00000029 00000001 00000002 7331 00000003 736C31 0000000000000009 00000001 00000002 0000000000001000 00000001",
+                new Message.StartReplication("s1", "sl1", 9, 1, 2, 0x1000, 1));
         assertBytes(
-                "B3A44BCA 00000030 00000002 0000000000000009 00000001 01000000 0000000000001000 0000000000002000 00000001 00000002 0000000000000800",
-                new Message.ReplicationStarted(9, 1, 16 << 20, 0x1000, 0x2000, List.of(new Epoch(2, 0x800))));
+                "67969960 00000034 00000002 0000000000000009 00000001 01000000 0000000000001000 0000000000002000 00000001 00000002 0000000000000800 00000000",
+                new Message.ReplicationStarted(9, 1, 16 << 20, 0x1000, 0x2000, List.of(new Epoch(2, 0x800)), ""));
         assertBytes(
                 "A8B2F281 00000012 00000006 00000002 0000000000001000 00000002 6E6F",
                 new Message.StandbyReason(Message.Reason.DISK_FULL, 0x1000, "no"));
@@ -125,8 +125,8 @@ class MessageCodecTest {
                 "6AC59BE5 0000000E 00000007 00000002 7331 00000003 736C31 01",
                 new Message.BaseBackupRequest("s1", "sl1", true));
         assertBytes(
-                "EA5121FD 00000024 00000008 0000000000000009 00000001 01000000 0000000000001000 0000000000000800 00000000",
-                new Message.BackupStarted(9, 1, 16 << 20, 0x1000, 0x800, List.of()));
+                "05BD9C10 00000028 00000008 0000000000000009 00000001 01000000 0000000000001000 0000000000000800 00000000 00000000",
+                new Message.BackupStarted(9, 1, 16 << 20, 0x1000, 0x800, List.of(), ""));
         assertBytes("55B37A86 0000000F 00000009 00000003 6B2F61 0000000000000005", new Message.BackupFile("k/a", 5));
         assertBytes("A9E22092 00000003 0000000A 010203", new Message.BackupData(bytes(3)));
         assertBytes("5F14200C 00000008 0000000B 0000000000001000", new Message.BackupEnded(0x1000));
@@ -191,7 +191,7 @@ class MessageCodecTest {
         assertThrows(IllegalArgumentException.class, () -> frame(new Message.BackupFile("a\uD800b", 0)));
         assertThrows(
                 IllegalArgumentException.class,
-                () -> frame(new Message.BackupStarted(1, 1, 1, 1, 1, Collections.nCopies(4097, new Epoch(1, 1)))));
+                () -> frame(new Message.BackupStarted(1, 1, 1, 1, 1, Collections.nCopies(4097, new Epoch(1, 1)), "")));
         assertThrows(
                 IllegalArgumentException.class,
                 () -> frame(new Message.DownstreamStatus(1, 0, Collections.nCopies(257, standby(-1, "s")))));
@@ -237,7 +237,10 @@ class MessageCodecTest {
                 13,
                 "00".repeat(12) + "00000002" + "FFFFFFFF" + standby + "FFFFFFFE" + standby);
         assertLie("list of epochs has length 2, expected at most 1", 8, "00".repeat(32) + "00000002" + "00".repeat(12));
-        assertLie("list of epochs has length 4294967295, expected at most 0", 2, "00".repeat(32) + "FFFFFFFF");
+        assertLie(
+                "list of epochs has length 4294967295, expected at most 0",
+                2,
+                "00".repeat(32) + "FFFFFFFF" + "00".repeat(4));
     }
 
     private static DownstreamStandby standby(int upstream, String name) {
