@@ -220,7 +220,7 @@ class MessageCodecTest {
         assertLie("BASE_BACKUP_REQUEST has 10 bytes, expected only the 9 of its fields", 7, "00".repeat(10));
         assertLie("string of 2 bytes is not UTF-8", 7, "00000002" + "C328" + "00000000" + "00");
         assertLie("string has length 64, expected at most 63", 1, "00000040" + "61".repeat(64) + "00".repeat(27));
-        assertLie("START_REPLICATION of 34 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(27));
+        assertLie("START_REPLICATION of 36 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(29));
         assertLie("file length is -1, expected 0 or more", 9, "00000000" + "FF".repeat(8));
         assertLie(
                 "list of standbys has length 1, expected at most 0",
