@@ -47,6 +47,11 @@ final class VendorTransportIT {
         assertCarriesAStandby(example("transport.unix"), "unix://" + folder.resolve("sock"));
     }
 
+    @Test
+    void theExampleThroughASharedFolderCarriesAStandby() throws IOException {
+        assertCarriesAStandby(example("transport.folder"), "folder://" + folder.resolve("shared"));
+    }
+
     private static Path example(String name) {
         return HOME.resolve("examples/" + name + ".jar");
     }
