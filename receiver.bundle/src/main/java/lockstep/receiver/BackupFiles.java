@@ -38,6 +38,10 @@ final class BackupFiles {
             "log",
             "lockstep.conf",
             "recovery.conf",
+            "recovery.done",
+            "promotion",
+            "diverged",
+            Rewind.SIGNAL,
             "lockstep.pid",
             "lockstep.sock");
 

@@ -265,11 +265,23 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
         }
         if (message instanceof StartReplication start) {
             sentLsn = Math.min(start.startLsn(), epochs.endOf(start.epoch(), Long.MAX_VALUE));
-            from.send(
-                    new ReplicationStarted(systemId, TIMELINE, SEGMENT_BYTES, sentLsn, flushedLsn, epochs.list(), ""));
+            from.send(new ReplicationStarted(
+                    systemId,
+                    identity.timeline(),
+                    SEGMENT_BYTES,
+                    sentLsn,
+                    flushedLsn,
+                    epochs.list(),
+                    identity.history().text()));
         } else if (message instanceof BaseBackupRequest) {
             from.send(new BackupStarted(
-                    systemId, TIMELINE, SEGMENT_BYTES, firstRedoLsn, firstRedoLsn, epochs.list(), ""));
+                    systemId,
+                    identity.timeline(),
+                    SEGMENT_BYTES,
+                    firstRedoLsn,
+                    firstRedoLsn,
+                    epochs.list(),
+                    identity.history().text()));
             backupFiles.forEach((path, content) -> {
                 from.send(new BackupFile(path, content.length));
                 from.send(new BackupData(ByteBuffer.wrap(content)));

@@ -3,6 +3,7 @@ package lockstep.receiver;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -22,6 +24,7 @@ import lockstep.io.Clock;
 import lockstep.io.FileDisk;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
+import lockstep.receiver.api.Promoted;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.StandbyReport;
@@ -40,6 +43,7 @@ import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.StandbyReason;
 import lockstep.transport.api.Message.StartReplication;
 import lockstep.wal.SegmentFiles;
+import lockstep.wal.TimelineHistory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -637,6 +641,79 @@ class StandbyTest {
     }
 
     // Base backup.
+
+    @Test
+    void aPromotedStandbyKeepsAllValidWalAndOpensATimelineWhereItEnds() throws Exception {
+        awaitStreaming();
+        primary.commit(0, 10);
+        primary.shipAll();
+        awaitApplied(primary.end());
+        long endLsn = primary.commit(10, 20);
+        primary.ship(endLsn);
+        awaitAcknowledged(endLsn);
+        assertNumbers(10);
+        long cut = primary.commit(20, 21) - 8;
+        primary.ship(cut);
+        await("a commit record has come in part", () -> report().receiver().receivedLsn() == cut);
+
+        Promoted promoted = standby.promote(false).toCompletableFuture().get(60, TimeUnit.SECONDS);
+
+        assertEquals(2, promoted.timeline());
+        assertNumbers(20);
+        assertTrue(endLsn < promoted.startLsn() && promoted.startLsn() < cut, "the last whole record counts");
+        assertEquals(promoted.startLsn(), redone.get().lsn());
+        ControlFile control = ControlFile.read(disk);
+        assertEquals(2, control.timeline());
+        assertEquals(ControlFile.State.IN_PRODUCTION, control.state());
+        assertEquals(promoted.startLsn(), control.epochs().last().startLsn());
+        assertEquals(promoted.startLsn(), TimelineHistory.read(disk, 2).startLsn());
+    }
+
+    @Test
+    void aPausedStandbyIsNotPromotedAndGoesOn() throws Exception {
+        awaitStreaming();
+        standby.pauseRedo();
+        ExecutionException refused = assertThrows(
+                ExecutionException.class,
+                () -> standby.promote(true).toCompletableFuture().get(60, TimeUnit.SECONDS));
+        assertTrue(refused.getCause().getMessage().contains("redo is paused"), refused.toString());
+        standby.resumeRedo();
+        primary.commit(0, 10);
+        primary.shipAll();
+        awaitApplied(primary.end());
+        assertEquals(1, ControlFile.read(disk).timeline());
+    }
+
+    @Test
+    void aStandbyFollowsANewTimelineAndCutsOffWhatNoPrimaryHadFlushed() throws Exception {
+        awaitStreaming();
+        primary.commit(0, 10);
+        primary.shipAll();
+        long forkLsn = primary.end();
+        awaitApplied(forkLsn);
+        primary.commit(10, 20);
+        primary.ship(primary.end());
+        awaitAcknowledged(primary.end());
+
+        primary.crash(forkLsn);
+        primary.newTimeline(2);
+        // It may have come back already, while there was no new timeline yet.
+        primary.disconnect();
+        await("timeline 2", () -> report().receiver().receivedTimeline() == 2);
+        awaitStreaming();
+        primary.commit(10, 30);
+        primary.shipAll();
+        awaitApplied(primary.end());
+
+        assertNumbers(30);
+        assertSameLog(primary.end());
+        assertEquals(2, ControlFile.read(disk).timeline());
+        assertEquals(forkLsn, TimelineHistory.read(disk, 2).startLsn());
+        reopen();
+        awaitStreaming();
+        assertEquals(2, lastStart().timeline());
+        assertNumbers(30);
+    }
 
     @ParameterizedTest
     @ValueSource(
