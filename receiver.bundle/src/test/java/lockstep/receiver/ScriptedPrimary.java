@@ -263,6 +263,7 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
             }
             return;
         }
+        heard.add(message);
         if (message instanceof StartReplication start) {
             sentLsn = Math.min(start.startLsn(), epochs.endOf(start.epoch(), Long.MAX_VALUE));
             from.send(new ReplicationStarted(
@@ -288,7 +289,6 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
             });
             from.send(new BackupEnded(flushedLsn));
         }
-        heard.add(message);
     }
 
     @Override
