@@ -13,6 +13,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.concurrent.CountDownLatch;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
@@ -34,7 +35,9 @@ final class SocketListener implements Listener {
     private final Threads threads;
     private final ServerSocketChannel door;
     private final Endpoint endpoint;
+    private final CountDownLatch left = new CountDownLatch(1);
     private int accepted;
+    private volatile Thread accepting;
     private volatile boolean closed;
 
     /** Listens, and lets nobody in yet. */
@@ -116,15 +119,20 @@ final class SocketListener implements Listener {
     }
 
     private void accept() {
-        while (!closed) {
-            try {
-                admit(door.accept());
-            } catch (ClosedChannelException e) {
-                return;
-            } catch (IOException e) {
-                log.warn("{} cannot accept connections; trying again in {} ms", this, PAUSE_MS, e);
-                pause();
+        accepting = Thread.currentThread();
+        try {
+            while (!closed) {
+                try {
+                    admit(door.accept());
+                } catch (ClosedChannelException e) {
+                    return;
+                } catch (IOException e) {
+                    log.warn("{} cannot accept connections; trying again in {} ms", this, PAUSE_MS, e);
+                    pause();
+                }
             }
+        } finally {
+            left.countDown();
         }
     }
 
@@ -167,6 +175,20 @@ final class SocketListener implements Listener {
             }
         } catch (IOException e) {
             log.warn("{} is closed, but something is left behind: {}", this, e.toString());
+        }
+        awaitLeft();
+    }
+
+    /** The address is free only when the thread that accepts has left it. */
+    private void awaitLeft() {
+        Thread thread = accepting;
+        if (thread == null || thread == Thread.currentThread()) {
+            return;
+        }
+        try {
+            left.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
