@@ -65,5 +65,15 @@ enum Event {
     /** A bit changed on its way. */
     BIT_FLIPPED,
     /** Nobody could connect for a while. */
-    NETWORK_DOWN
+    NETWORK_DOWN,
+    /** The primary went into degraded mode. */
+    DEGRADED,
+    /** The primary left degraded mode. */
+    DEGRADED_LEFT,
+    /** A commit was refused. */
+    COMMIT_REFUSED,
+    /** A limit of degraded mode was passed. */
+    DEGRADED_EXHAUSTED,
+    /** A commit was told that it is on the primary only, and so it was. */
+    LOCAL_ONLY
 }

@@ -3,6 +3,8 @@ package lockstep.simulation;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
@@ -10,6 +12,8 @@ import java.util.TreeMap;
 import java.util.function.LongPredicate;
 import java.util.function.Supplier;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitOutcome;
+import lockstep.commit.DegradedPeriod;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.WalLayout;
@@ -24,7 +28,13 @@ final class Ledger implements NumberStore.Witness {
     /** What is compared at a time; segments consist of whole pieces. */
     private static final int PIECE_BYTES = 32 << 10;
 
-    private record Promise(long lsn, CommitLevel level) {}
+    /**
+     * What a client was told.
+     *
+     * @param level what it had asked for
+     * @param isRemote whether a standby must have it
+     */
+    private record Promise(long lsn, CommitLevel level, boolean isRemote) {}
 
     private final WalLayout layout;
     private final Tally tally;
@@ -38,11 +48,20 @@ final class Ledger implements NumberStore.Witness {
     private SimDisk primary;
     private SimDisk standby;
     private boolean standbyCounts;
+    private boolean mayDegrade;
+    private final Set<NumberStore.NumberCommit> acknowledgedByStandby = new HashSet<>();
+    private final Set<NumberStore.NumberCommit> atRisk = new HashSet<>();
+    private final Map<NumberStore.NumberCommit, String> mustSayLocalOnly = new LinkedHashMap<>();
     private long remotePromisedLsn;
 
     Ledger(WalLayout layout, Tally tally) {
         this.layout = layout;
         this.tally = tally;
+    }
+
+    /** After a crash, commits may become visible without a standby. */
+    void mayDegrade() {
+        mayDegrade = true;
     }
 
     /** Looks at these disks from now on. */
@@ -97,7 +116,7 @@ final class Ledger implements NumberStore.Witness {
         }
         NumberStore.NumberCommit commit = asked.get(number);
         tally.count(Event.RECOVERED_UNANSWERED);
-        if (commit.level().compareTo(CommitLevel.ON) >= 0 && !standbyWasLost) {
+        if (commit.level().compareTo(CommitLevel.ON) >= 0 && !standbyWasLost && !mayDegrade) {
             long from = Math.max(layout.segmentStart(layout.segmentOf(lsn - 1)), lsn - commit.bytes());
             byte[] there = bytes(standby, from, lsn, true);
             check(
@@ -108,7 +127,9 @@ final class Ledger implements NumberStore.Witness {
                 standbyCounts = true;
             }
         }
-        promises.put(number, new Promise(lsn, commit.level()));
+        promises.put(
+                number,
+                new Promise(lsn, commit.level(), !mayDegrade && commit.level().compareTo(CommitLevel.ON) >= 0));
     }
 
     /** A commit is about to become visible on the primary, and acknowledged: it must be as safe as its level says. */
@@ -122,19 +143,54 @@ final class Ledger implements NumberStore.Witness {
                 here != null && Arrays.equals(here, bytes(primary, from, to, false)),
                 () -> describe(commit) + " is released before it is on the primary's disk");
         if (commit.level().compareTo(CommitLevel.ON) >= 0) {
-            check(
-                    Arrays.equals(here, bytes(standby, from, to, true)),
-                    () -> describe(commit) + " is released before it is on the standby's disk");
-            remotePromisedLsn = Math.max(remotePromisedLsn, to);
-            standbyCounts = true;
+            if (!Arrays.equals(here, bytes(standby, from, to, true))) {
+                mustSayLocalOnly.put(commit, describe(commit) + " is released before it is on the standby's disk");
+                if (!standbyWasLost) {
+                    atRisk.add(commit);
+                }
+                promises.put(commit.number(), new Promise(to, commit.level(), false));
+                return;
+            }
+            acknowledgedByStandby.add(commit);
         }
         if (commit.level() == CommitLevel.REMOTE_APPLY) {
             Long redoneLsn = redoneOnStandby.get(commit.number());
-            check(
-                    redoneLsn != null && redoneLsn == to,
-                    () -> describe(commit) + " is released before the standby has redone it");
+            if (redoneLsn == null || redoneLsn != to) {
+                mustSayLocalOnly.put(commit, describe(commit) + " is released before the standby has redone it");
+            }
         }
-        promises.put(commit.number(), new Promise(to, commit.level()));
+        promises.put(
+                commit.number(), new Promise(to, commit.level(), commit.level().compareTo(CommitLevel.ON) >= 0));
+    }
+
+    /**
+     * Looks at what was answered: who got less than was asked for must have been told, and be in a recorded period if only the
+     * primary has it.
+     *
+     * @param periods the degraded periods that the primary has recorded
+     */
+    void judgeOutcomes(List<DegradedPeriod> periods) {
+        mustSayLocalOnly.forEach((commit, otherwise) -> {
+            if (commit.isReleased()) {
+                check(commit.outcome() instanceof CommitOutcome.LocalOnly, () -> otherwise);
+                tally.count(Event.LOCAL_ONLY);
+                check(
+                        !atRisk.contains(commit)
+                                || periods.stream()
+                                        .anyMatch(period -> commit.lsn() > period.startLsn()
+                                                && (period.isOpen() || commit.lsn() <= period.endLsn())),
+                        () -> describe(commit) + " is in no degraded period of " + periods);
+            }
+        });
+        acknowledgedByStandby.forEach(commit -> {
+            if (!(commit.outcome() instanceof CommitOutcome.LocalOnly)) {
+                remotePromisedLsn = Math.max(remotePromisedLsn, commit.lsn());
+                standbyCounts = true;
+            }
+        });
+        acknowledgedByStandby.clear();
+        mustSayLocalOnly.clear();
+        atRisk.clear();
     }
 
     private static String describe(NumberStore.NumberCommit commit) {
@@ -175,7 +231,7 @@ final class Ledger implements NumberStore.Witness {
     /** A server has recovered: all that was promised must be there. */
     void recovered(String server, NavigableMap<Long, Long> numbers, boolean remote) {
         promises.forEach((number, promise) -> {
-            if (!doubted.contains(number) && (!remote || promise.level.compareTo(CommitLevel.ON) >= 0)) {
+            if (!doubted.contains(number) && (!remote || promise.isRemote)) {
                 Long lsn = numbers.get(number);
                 check(
                         lsn != null && lsn == promise.lsn,

@@ -1,11 +1,16 @@
 package lockstep.simulation;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitRefusedException;
+import lockstep.commit.DegradedLog;
+import lockstep.commit.DegradedMode;
+import lockstep.commit.DegradedPeriod;
 import lockstep.commit.SynchronousConfig;
 import lockstep.io.Step;
 import lockstep.io.SyncMethod;
@@ -80,6 +85,7 @@ final class Simulation {
     private final SyncMethod syncMethod;
     private final long keepBytes;
     private final int levelBias;
+    private final SynchronousConfig standbys;
     private final PrimaryServer primary;
     private final Standby standby;
 
@@ -97,6 +103,10 @@ final class Simulation {
         syncMethod = random.nextInt(3) == 0 ? SyncMethod.DIRECT_DATASYNC : SyncMethod.FDATASYNC;
         keepBytes = random.nextInt(4) == 0 ? 0 : 3L * SEGMENT_BYTES;
         levelBias = random.nextInt(5);
+        standbys = standbys(new SplittableRandom(~seed));
+        if (standbys.unavailable() != SynchronousConfig.Unavailable.HANG) {
+            ledger.mayDegrade();
+        }
         primary = new PrimaryServer(new SimDisk("primary", random.split(), scheduler, tally));
         standby = new Standby(
                 "standby", ENDPOINT, primary, ledger, new SimDisk("standby", random.split(), scheduler, tally));
@@ -107,6 +117,25 @@ final class Simulation {
                 new Ledger(layout, tally),
                 chain ? new SimDisk("last", random.split(), scheduler, tally) : standby.disk);
         seeDisks();
+    }
+
+    /** One in four degrades; how is drawn apart, so that all else is as without. */
+    private static SynchronousConfig standbys(SplittableRandom choice) {
+        SynchronousConfig hang = SynchronousConfig.hang("*");
+        if (choice.nextInt(4) != 0) {
+            return hang;
+        }
+        return new SynchronousConfig(
+                hang.names(),
+                choice.nextBoolean() ? SynchronousConfig.Unavailable.WAIT : SynchronousConfig.Unavailable.DEGRADE,
+                choice.nextInt(1, 100) * MILLIS,
+                SynchronousConfig.DegradeTo.valueOf(
+                        List.of("LOCAL", "REMOTE_WRITE", "FEWER").get(choice.nextInt(3))),
+                1 + choice.nextInt(5) / 4,
+                choice.nextInt(3) == 0 ? choice.nextInt(1, 200) * MILLIS : 0,
+                choice.nextInt(3) == 0 ? choice.nextInt(1, 200_000) : 0,
+                choice.nextBoolean() ? SynchronousConfig.Exhausted.HANG : SynchronousConfig.Exhausted.FAIL,
+                choice.nextInt(20) * MILLIS);
     }
 
     private void seeDisks() {
@@ -209,7 +238,11 @@ final class Simulation {
     private void commit(CommitLevel level, int bytes) {
         primary.command("commit", () -> {
             if (primary.server.commits().isPresent()) {
-                ledger.asked(primary.store.commit(primary.server.commits().get(), nextNumber++, bytes, level));
+                try {
+                    ledger.asked(primary.store.commit(primary.server.commits().get(), nextNumber++, bytes, level));
+                } catch (CommitRefusedException e) {
+                    tally.count(Event.COMMIT_REFUSED);
+                }
             }
         });
     }
@@ -221,6 +254,9 @@ final class Simulation {
         standby.compare();
         last.look();
         last.compare();
+        if (primary.isUp()) {
+            ledger.judgeOutcomes(primary.periods());
+        }
     }
 
     /** A server says from where on it sends. */
@@ -251,13 +287,15 @@ final class Simulation {
             last.heal();
         }
         await("the primary to accept commits", () -> primary.wal() != null);
+        await("the standby to count", primary::isNormal);
         long lastNumber = nextNumber;
         commit(CommitLevel.REMOTE_APPLY, 100);
         await("the last commit", () -> primary.store.contains(lastNumber));
         await("the standby to redo it", () -> standby.store.contains(lastNumber));
         await(
                 "rest",
-                () -> primary.wal().flushedLsn() == primary.wal().filledLsn()
+                () -> primary.isNormal()
+                        && primary.wal().flushedLsn() == primary.wal().filledLsn()
                         && standby.hasEverything()
                         && (!chain || last.hasEverything()));
         look();
@@ -457,7 +495,7 @@ final class Simulation {
                             BUFFER_BYTES,
                             syncMethod,
                             CommitLevel.LOCAL,
-                            SynchronousConfig.hang("*"),
+                            standbys,
                             new Checkpointer.Config(2_000, 1 << 20, new Retention.Config(keepBytes, -1, 1 << 20, 10)),
                             new SenderConfig(10, 3_000)),
                     disk,
@@ -467,6 +505,7 @@ final class Simulation {
                     managers,
                     Optional.empty(),
                     () -> {});
+            opened.addListener(this::changed);
             server = opened;
             opened.start();
         }
@@ -507,6 +546,30 @@ final class Simulation {
                         "listen",
                         () -> network.transport(machine)
                                 .listen(ENDPOINT, server.senders().orElseThrow()));
+            }
+        }
+
+        private void changed(DegradedMode.Transition transition) {
+            if (transition.to() == DegradedMode.State.EXHAUSTED) {
+                tally.count(Event.DEGRADED_EXHAUSTED);
+            } else if (transition.to().isDegraded() != transition.from().isDegraded()) {
+                tally.count(transition.to().isDegraded() ? Event.DEGRADED : Event.DEGRADED_LEFT);
+            }
+        }
+
+        private boolean isNormal() {
+            return isUp()
+                    && server != null
+                    && server.degradedMode()
+                            .filter(mode -> mode.state() == DegradedMode.State.NORMAL)
+                            .isPresent();
+        }
+
+        private List<DegradedPeriod> periods() {
+            try {
+                return DegradedLog.read(disk);
+            } catch (IOException e) {
+                throw new AssertionError(e);
             }
         }
 
