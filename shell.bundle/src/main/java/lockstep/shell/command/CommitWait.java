@@ -79,7 +79,8 @@ final class CommitWait {
         return streaming.stream()
                 .max(Comparator.comparingLong(standby -> acknowledgedLsn(standby, commit.level())))
                 .map(standby -> waitsFor(standby, commit))
-                .orElse("waiting for a standby that synchronous_standby_names asks for: none streams; the commit at " + lsn
+                .orElse("waiting for a standby that synchronous_standby_names asks for: none streams; the commit at "
+                        + lsn
                         + " is safe on the disk of this server. \"queue explain\" tells who is awaited and what comes"
                         + " next; \"--commit local\" waits for no standby");
     }

@@ -156,7 +156,7 @@ class CommandsTest {
         await(() -> run.warnings().contains("\n"));
         assertTrue(
                 run.warnings()
-                        .startsWith("waiting for a standby: synchronous_standby_names = '*' and no standby streams"),
+                        .startsWith("waiting for a standby that synchronous_standby_names asks for: none streams"),
                 run.warnings());
         matches(
                 "(?s).*\"level\":\"on\",\"waiters\":1,\"oldest_wait_us\":[0-9]+,\"oldest_lsn\":\"0/.*",
