@@ -107,7 +107,7 @@ class PointInTimeIT {
     }
 
     private static String lsn(String committed) {
-        return committed.strip().substring("COMMIT ".length());
+        return committed.split(" ", -1)[1];
     }
 
     /** Finds the commit record that ends at the position that a commit has told. */
