@@ -165,11 +165,6 @@ public final class Redo implements AutoCloseable {
         positions.keySet().forEach(managers::setCaughtUp);
     }
 
-    /** Returns up to where any open resource manager holds the log, in memory or on the disk. */
-    public long heldLsn() {
-        return positions.values().stream().mapToLong(Long::longValue).reduce(appliedLsn, Math::max);
-    }
-
     /** Returns all that another one needs to go on from here. */
     public Redone redone() {
         return new Redone(appliedLsn, lastRecordLsn, lastXid, positions);

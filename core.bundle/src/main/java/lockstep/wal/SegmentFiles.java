@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
@@ -172,19 +173,25 @@ public final class SegmentFiles {
         }
     }
 
+    /** Removes what is kept of a segment that its timeline did not finish, because the archive has that segment. */
+    public synchronized void removePartial(String segmentName) throws IOException {
+        disk.delete(DIRECTORY + '/' + segmentName + PARTIAL);
+    }
+
     /**
      * Ends the WAL on disk at {@code lsn}: the rest of its segment becomes zero, and later segments are removed, so that
-     * nothing that was once written there can be taken for WAL again. What stays is flushed: a process that was killed may
-     * have left it with the operating system alone.
+     * nothing that was once written there can be taken for WAL again. The last segment goes first: a crash leaves WAL without a
+     * gap. What stays is flushed: a process that was killed may have left it with the operating system alone.
      *
      * @param bytesEndLsn where the last record's bytes end; before {@code lsn} only if that record ended its segment, whose
      *     rest then becomes zero
      */
     public synchronized void truncate(long lsn, long bytesEndLsn) throws IOException {
-        for (Segment segment : list()) {
-            if (segment.startLsn() >= lsn) {
-                disk.delete(DIRECTORY + '/' + segment.name());
-            }
+        List<Segment> behind = new ArrayList<>(list());
+        behind.removeIf(segment -> segment.startLsn() < lsn);
+        behind.sort(Comparator.comparingLong(Segment::startLsn).reversed());
+        for (Segment segment : behind) {
+            disk.delete(DIRECTORY + '/' + segment.name());
         }
         long segment = layout.segmentOf(bytesEndLsn - 1);
         String path = path(segment);

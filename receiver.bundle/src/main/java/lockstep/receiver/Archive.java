@@ -109,6 +109,11 @@ final class Archive {
         return line.toString();
     }
 
+    /** Returns whether nothing is restored any more, so that a file that was not restored may be in the archive. */
+    boolean isStopped() {
+        return stopped;
+    }
+
     /** Ends the command that runs; nothing is restored any more. */
     void stop() {
         stopped = true;

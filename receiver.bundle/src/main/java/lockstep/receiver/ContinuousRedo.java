@@ -189,11 +189,6 @@ final class ContinuousRedo implements Step {
         wake();
     }
 
-    /** Returns up to where the state of any resource manager holds the log; while redo is held. */
-    long heldLsn() {
-        return redo.heldLsn();
-    }
-
     long limitLsn() {
         return limitLsn.getAsLong();
     }

@@ -176,21 +176,32 @@ final class Replication implements AutoCloseable {
     }
 
     /**
-     * Opens a new timeline where the WAL ends, all of which has been redone. What others see of the decision comes after it.
+     * Returns the number of a timeline that begins here: one past the newest there is, here and in the archive, or that this server
+     * has heard of. The upstream has been closed.
+     */
+    int nextTimeline() throws IOException {
+        return supply.unusedTimeline(
+                Math.max(wal.config().timeline(), control.get().fencedBy()));
+    }
+
+    /**
+     * Opens a new timeline where the WAL ends, all of which has been redone. What others see of the decision comes after it. The
+     * upstream has been closed.
      *
+     * @param timeline see {@link #nextTimeline}
      * @param reason for people
      */
-    TimelineHistory promote(Disk disk, String reason) throws IOException {
+    TimelineHistory promote(Disk disk, int timeline, String reason) throws IOException {
         WalIdentity identity = wal.config().identity();
-        TimelineHistory history = identity.history()
-                .fork(
-                        wal.filledLsn(),
-                        TimelineHistory.unused(
-                                disk,
-                                Math.max(identity.timeline(), control.get().fencedBy())),
-                        reason);
+        long endLsn = wal.filledLsn();
+        String last = identity.segmentName(identity.layout().segmentOf(endLsn));
+        boolean archived = supply.isArchived(last);
+        TimelineHistory history = identity.history().fork(endLsn, timeline, reason);
         Promotion.begin(disk, history.timeline());
         wal.follow(history, () -> control.update(file -> file.promoted(history)));
+        if (archived) {
+            wal.files().removePartial(last);
+        }
         downstream.endSessions("this server is the primary of timeline " + history.timeline() + " now");
         return history;
     }

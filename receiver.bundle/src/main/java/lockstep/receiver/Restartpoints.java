@@ -135,13 +135,16 @@ final class Restartpoints implements RedoListener, Step {
         for (ResourceManager manager : managers.all()) {
             manager.checkpoint(redoLsn);
         }
-        long settled = settledLsn.getAsLong();
-        control.update(present -> present.checkpointed(
-                checkpoint.lsn(),
-                redoLsn,
-                (int) checkpoint.record().nextXid(),
-                Math.max(present.knownFlushedLsn(), settled),
-                Math.max(present.appliableLsn(), settled)));
+        control.update(present -> {
+            // Asked for only now: the log may have been cut back a moment ago.
+            long settled = settledLsn.getAsLong();
+            return present.checkpointed(
+                    checkpoint.lsn(),
+                    redoLsn,
+                    (int) checkpoint.record().nextXid(),
+                    Math.max(present.knownFlushedLsn(), settled),
+                    Math.max(present.appliableLsn(), settled));
+        });
         ControlFile now = control.get();
         retention.observe();
         int recycled = retention.remove(now.priorRedoLsn());

@@ -64,10 +64,12 @@ import org.slf4j.LoggerFactory;
  *   below         up when the primary has begun to send a base backup
  *   RECOVERING    redoes what is on the disk, as far as the primary is known to   RUNNING, when that is done or redo
  *                 have flushed it                                                 cannot go on for now
- *   RUNNING       receives, acknowledges, redoes; restores from the archive       PROMOTING; STOPPED; FAILED
- *                 before that ({@link WalSupply}), and stays at the recovery target
- *   PROMOTING     has left its primary; redoes all valid WAL it has, also what    PROMOTED; RUNNING, with the reason, when
- *                 the primary is not known to have flushed                        redo cannot get to the end
+ *   RUNNING       receives, acknowledges, redoes; restores from the archive       PROMOTING, on request or where recovery
+ *                 before that ({@link WalSupply}); where recovery ends, stays     ends; STOPPED; FAILED
+ *                 there if so configured
+ *   PROMOTING     has left its primary and the archive; redoes all valid WAL it   PROMOTED; RUNNING, with the reason, when
+ *                 has, also what the primary is not known to have flushed, or,    redo cannot get to the end
+ *                 where recovery has ended, cuts off what is behind that
  *   PROMOTED      the new timeline is on the disk; the primary takes over         STOPPED
  *   DAMAGED       redoes up to the damage, and says so; does not connect          STOPPED
  *   FAILED        says why it cannot start; changes nothing                       STOPPED
@@ -141,7 +143,11 @@ final class Standby implements StandbyControl, AutoCloseable {
     /** Where the WAL ends that a promotion keeps; 0 before it has got so far. */
     private long keptLsn;
 
-    /** A request to become a primary, under way. */
+    /**
+     * A request to become a primary, under way.
+     *
+     * @param reason for people
+     */
     private record Promotion(boolean force, String reason, CompletableFuture<Promoted> done) {}
 
     /** A standby without an archive. */
@@ -442,7 +448,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         become(Phase.RUNNING, "the WAL on the disk has been redone up to " + Lsn.text(redo.appliedLsn()));
         upstream.start(replication.receiver());
         serving.accept(replication.downstream().senders());
-        return next;
+        return Step.AGAIN;
     }
 
     // Promotion.
@@ -483,9 +489,11 @@ final class Standby implements StandbyControl, AutoCloseable {
             }
             if (phase != Phase.PROMOTING) {
                 become(Phase.PROMOTING, asked.reason());
+                problem = "";
+                replication.supply().end();
                 upstream.close();
             }
-            return redoToTheEnd(asked);
+            return redo.isAtTarget() ? promoteAtTarget(asked) : redoToTheEnd(asked);
         } catch (IOException | RuntimeException e) {
             log.error("the promotion failed", e);
             refuse(asked, e.getMessage());
@@ -498,6 +506,9 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (phase != Phase.RECOVERING && phase != Phase.RUNNING && phase != Phase.PROMOTING) {
             return Optional.of("this standby is " + phase + (problem.isEmpty() ? "" : ": " + problem));
         }
+        if (redo.isAtTarget()) {
+            return isInconsistent() ? Optional.of(tooEarly()) : Optional.empty();
+        }
         RedoState state = redo.state();
         if (state != RedoState.RUNNING && state != RedoState.WAITING) {
             return Optional.of("redo is " + state + " at " + Lsn.text(redo.appliedLsn()) + ": " + redo.reason());
@@ -505,17 +516,35 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (phase == Phase.PROMOTING) {
             return Optional.empty();
         }
-        Optional<String> missing = missingRange()
-                .map(range -> "commits were acknowledged that are not here: " + range + "; --force gives them up");
+        Optional<String> lacking = hasTarget()
+                ? Optional.of("redo at " + Lsn.text(redo.appliedLsn()) + " has not come to the recovery target "
+                        + config.recovery().target() + "; --force gives it up")
+                : missingRange()
+                        .map(range ->
+                                "commits were acknowledged that are not here: " + range + "; --force gives them up");
         if (asked.force()) {
-            missing.ifPresent(lost -> log.warn("the promotion is forced, although {}", lost));
+            lacking.ifPresent(what -> log.warn("the promotion is forced, although {}", what));
             return Optional.empty();
         }
-        return missing;
+        return lacking;
+    }
+
+    private boolean hasTarget() {
+        return !config.recovery().target().equals(RecoveryTarget.none());
+    }
+
+    /** Gives up what is here past the place where recovery has ended. */
+    private long promoteAtTarget(Promotion asked) throws IOException {
+        int timeline = replication.nextTimeline();
+        replication.receiver().endAt(redo.appliedLsn());
+        return promoted(asked, replication.promote(disk, timeline, asked.reason()));
     }
 
     private long redoToTheEnd(Promotion asked) throws IOException {
         long next = redo.run();
+        if (redo.isAtTarget()) {
+            return Step.AGAIN;
+        }
         if (redo.state() != RedoState.WAITING) {
             return redo.state() == RedoState.RUNNING ? next : Step.AGAIN;
         }
@@ -531,7 +560,10 @@ final class Standby implements StandbyControl, AutoCloseable {
                             + Lsn.text(Math.max(keptLsn, consistentLsn)) + " that this server's data needs");
             return Step.AGAIN;
         }
-        TimelineHistory history = replication.promote(disk, asked.reason());
+        return promoted(asked, replication.promote(disk, replication.nextTimeline(), asked.reason()));
+    }
+
+    private long promoted(Promotion asked, TimelineHistory history) {
         become(Phase.PROMOTED, "timeline " + history.timeline() + " begins at " + Lsn.text(history.startLsn()));
         promoted.accept(replication.redone());
         asked.done().complete(new Promoted(history.timeline(), history.startLsn()));
@@ -543,10 +575,12 @@ final class Standby implements StandbyControl, AutoCloseable {
         log.error("{}", text);
         if (phase == Phase.PROMOTING) {
             become(Phase.RUNNING, text);
+            replication.supply().begin();
             upstream.start(replication.receiver());
         }
         keptLsn = 0;
         promotion.set(null);
+        problem = recoveryEnded ? text : problem;
         asked.done().completeExceptionally(new IllegalStateException(text));
     }
 
@@ -595,19 +629,35 @@ final class Standby implements StandbyControl, AutoCloseable {
     private void endRecovery() {
         recoveryEnded = true;
         RecoveryConfig recovery = config.recovery();
-        String where = "recovery target " + recovery.target() + " at " + Lsn.text(redo.appliedLsn());
-        if (redo.consistentLsn() > redo.appliedLsn()) {
-            cannotGoOn("requested recovery stop point is before consistent recovery point: " + where
-                    + ", but the data in this directory has all WAL before " + Lsn.text(redo.consistentLsn())
-                    + ". Begin with an older base backup, or correct the target in recovery.conf");
+        if (isInconsistent()) {
+            cannotGoOn(tooEarly());
             return;
         }
-        log.info("recovery has come to {}", where);
-        if (recovery.action() == RecoveryConfig.TargetAction.SHUTDOWN) {
-            shutdown.shutdown(Shutdown.GOOD, "shutdown at " + where);
-        } else if (recovery.action() == RecoveryConfig.TargetAction.PROMOTE) {
-            log.warn("recovery_target_action = promote is not there yet: the server pauses at its target");
+        log.info("recovery has come to {}", whereRecoveryEnded());
+        if (!hasTarget() || recovery.action() == RecoveryConfig.TargetAction.PROMOTE) {
+            promoteWhereRecoveryEnded();
+        } else if (recovery.action() == RecoveryConfig.TargetAction.SHUTDOWN) {
+            shutdown.shutdown(Shutdown.GOOD, "shutdown at " + whereRecoveryEnded());
         }
+    }
+
+    private void promoteWhereRecoveryEnded() {
+        request(true, hasTarget() ? "recovery target " + config.recovery().target() : "no recovery target specified");
+    }
+
+    private String whereRecoveryEnded() {
+        return "recovery target " + config.recovery().target() + " at " + Lsn.text(redo.appliedLsn());
+    }
+
+    /** Returns whether changes can be seen that come later in the log, or the log has no record before. */
+    private boolean isInconsistent() {
+        return redo.consistentLsn() > redo.appliedLsn() || replication.redone().lastRecordLsn() == 0;
+    }
+
+    private String tooEarly() {
+        return "requested recovery stop point is before consistent recovery point: " + whereRecoveryEnded()
+                + ", but the data in this directory has all WAL before " + Lsn.text(redo.consistentLsn())
+                + ". Begin with an older base backup, or correct the target in recovery.conf";
     }
 
     /** What is wrong will not go away by itself. */
@@ -634,11 +684,10 @@ final class Standby implements StandbyControl, AutoCloseable {
     @Override
     public void resumeRedo() {
         ContinuousRedo open = redo;
-        if (open != null && open.isAtTarget()) {
-            throw new IllegalStateException("redo is " + open.reason() + ", and does not go past it");
-        }
         paused = false;
-        if (open != null) {
+        if (open != null && open.isAtTarget()) {
+            promoteWhereRecoveryEnded();
+        } else if (open != null) {
             open.resume();
         }
     }
@@ -718,14 +767,21 @@ final class Standby implements StandbyControl, AutoCloseable {
     @Override
     public void close() throws IOException {
         managers.removeListener(wakeRedo);
+        stopSupply();
         if (startup != null) {
             startup.close();
         }
-        if (replication != null) {
-            replication.supply().stop();
-        }
+        stopSupply();
         endWork();
         become(Phase.STOPPED, "it has been stopped");
+    }
+
+    /** Ends a restore_command that {@code startup} or {@code wal-receiver} waits for. */
+    private void stopSupply() {
+        Replication open = replication;
+        if (open != null) {
+            open.supply().stop();
+        }
     }
 
     private void endWork() throws IOException {

@@ -340,25 +340,35 @@ final class WalReceiver implements Conversation {
     private boolean rewind(long keepLsn, long endLsn) throws IOException {
         boolean[] possible = new boolean[1];
         redo.whileHeld(() -> {
-            long heldLsn = Math.max(redo.heldLsn(), control.get().redoLsn());
+            long heldLsn = Math.max(
+                    Math.max(redo.appliedLsn(), redo.consistentLsn()),
+                    control.get().redoLsn());
             possible[0] = heldLsn <= keepLsn;
             if (!possible[0]) {
                 rewind.impossible(keepLsn, heldLsn);
                 return;
             }
-            checkedLsn = keepLsn;
             wal.awaitFlushed(endLsn);
             rewind.keepAside(wal.files(), keepLsn, endLsn);
-            control.update(present -> present.rewound(keepLsn));
-            marks.remember(Math.min(keepLsn, marks.primaryFlushedLsn()), Math.min(keepLsn, marks.flushedLsn()));
-            wal.truncate(keepLsn);
-            checkFrom(keepLsn, WalReader.UNKNOWN);
-            primaryFlushedLsn = Math.min(primaryFlushedLsn, keepLsn);
+            cutOffSettled(keepLsn);
         });
         if (!possible[0]) {
             upstream.backOff("it cannot be rewound");
         }
         return possible[0];
+    }
+
+    /**
+     * Cuts off WAL that had been settled, while redo is held. First nothing is claimed of it any more: a crash in the midst of the
+     * cut must not make damage of it.
+     */
+    private void cutOffSettled(long lsn) throws IOException {
+        checkedLsn = lsn;
+        control.update(present -> present.rewound(lsn));
+        marks.remember(Math.min(lsn, marks.primaryFlushedLsn()), Math.min(lsn, marks.flushedLsn()));
+        wal.truncate(lsn);
+        checkFrom(lsn, WalReader.UNKNOWN);
+        primaryFlushedLsn = Math.min(primaryFlushedLsn, lsn);
     }
 
     /** Returns the end of the last whole record that is here and that the primary had flushed. */
@@ -628,9 +638,9 @@ final class WalReceiver implements Conversation {
         return acks.flushedLsn() >= checkedLsn;
     }
 
-    /** Returns how much WAL is here that has not been redone. */
+    /** Returns how much WAL is here that the primary is known to have flushed, and that has not been redone. */
     long aheadOfRedoBytes() {
-        return wal.filledLsn() - redo.appliedLsn();
+        return Math.min(primaryFlushedLsn, wal.filledLsn()) - redo.appliedLsn();
     }
 
     /** Returns the end of the last whole record that is here. */
@@ -706,6 +716,20 @@ final class WalReceiver implements Conversation {
         wal.awaitFlushed(endLsn);
         primaryFlushedLsn = Math.max(primaryFlushedLsn, endLsn);
         return endLsn;
+    }
+
+    /**
+     * Ends the log where recovery has ended, and cuts off all that is here past that. The upstream has been closed.
+     *
+     * @param endLsn up to where the log has been redone
+     */
+    void endAt(long endLsn) throws IOException {
+        if (wal.filledLsn() > endLsn) {
+            log.info("the WAL is cut off at {}, where recovery has ended", Lsn.text(endLsn));
+            downstream.endSessions("the log ends at " + Lsn.text(endLsn) + ", where recovery has ended");
+            redo.whileHeld(() -> cutOffSettled(endLsn));
+        }
+        primaryFlushedLsn = Math.max(primaryFlushedLsn, endLsn);
     }
 
     /** Remembers how things stand. The writer has ended, and the upstream been closed. */

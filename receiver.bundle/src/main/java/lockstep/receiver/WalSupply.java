@@ -40,14 +40,14 @@ import org.slf4j.LoggerFactory;
  *   ARCHIVE   what it has is damaged                                STREAM; without standby mode END, and a problem
  *   ARCHIVE   restore_command cannot run                            END, and a problem
  *   STREAM    the session has ended, or no endpoint can be used     ARCHIVE
- *   any       redo has come to the recovery target                  (as it is: nothing more is asked for)
+ *   any       redo has come to the recovery target                  (as it is: no more WAL is asked for)
  * </pre>
  *
  * <p>At END, the server goes on until all WAL that came before is redone, because the recovery target may be there; then a problem
- * stops it. A damaged segment in the archive is never taken for the end of the WAL: the end is where nothing was written, in the last
+ * stops it, or recovery ends. A damaged segment in the archive is never taken for the end of the WAL: the end is where nothing was written, in the last
  * segment there is.
  *
- * <p><b>Threads.</b> Asked on the worker {@code wal-receiver}; status may be read from any.
+ * <p><b>Threads.</b> Asked for WAL on the worker {@code wal-receiver}; status may be read from any.
  */
 final class WalSupply {
     private static final Logger log = LoggerFactory.getLogger(WalSupply.class);
@@ -268,9 +268,46 @@ final class WalSupply {
         }
     }
 
-    /** Restores nothing any more; a command that runs comes to its own end. */
+    /** Restores no more WAL, until {@link #begin}; a command that runs comes to its own end. */
     void end() {
         stopped = true;
+    }
+
+    /** Begins again after {@link #end}. */
+    void begin() {
+        stopped = false;
+    }
+
+    /**
+     * Returns a number that no timeline has, neither here nor in the archive, and greater than {@code timeline}. On the thread
+     * {@code startup}, when the worker {@code wal-receiver} has ended.
+     */
+    int unusedTimeline(int timeline) throws IOException {
+        int unused = TimelineHistory.unused(disk, timeline);
+        if (archive.isEmpty()) {
+            return unused;
+        }
+        int newest = newest(archive.get(), unused - 1);
+        checkGoesOn(archive.get());
+        return newest + 1;
+    }
+
+    /** Returns whether the archive has a file under the name of a segment. On the same thread and under the same condition. */
+    boolean isArchived(String segment) throws IOException {
+        if (archive.isEmpty()) {
+            return false;
+        }
+        boolean restored = archive.get().restore(segment, oldestNeeded(), OptionalLong.empty());
+        disk.delete(Archive.RESTORED);
+        checkGoesOn(archive.get());
+        return restored;
+    }
+
+    /** What was not restored because the server stops is not missing in the archive. */
+    private static void checkGoesOn(Archive asked) throws IOException {
+        if (asked.isStopped()) {
+            throw new IOException("the server is being stopped");
+        }
     }
 
     /** Ends what runs; nothing is restored any more. */

@@ -1,33 +1,45 @@
 package lockstep.receiver;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.SynchronousConfig;
 import lockstep.io.Clock;
+import lockstep.io.Disk;
 import lockstep.io.FileDisk;
 import lockstep.io.Shutdown;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
+import lockstep.primary.Primary;
+import lockstep.primary.PrimaryConfig;
 import lockstep.receiver.RecoveryConfig.TargetAction;
 import lockstep.receiver.RecoveryConfig.TargetTimeline;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.StandbyReport;
+import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
+import lockstep.redo.Redone;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
@@ -36,6 +48,7 @@ import lockstep.transport.api.Listener;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.StartReplication;
 import lockstep.wal.SegmentFiles;
+import lockstep.wal.TimelineHistory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -46,6 +59,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ArchiveRecoveryTest {
     private static final Endpoint PRIMARY = Endpoint.parse("memory://primary");
     private static final int BUFFER_BYTES = 256 << 10;
+
+    /** The methods of a disk that change what is on it, or begin to. */
+    private static final Set<String> CHANGES =
+            Set.of("open", "create", "createEmpty", "writeAtomically", "rename", "delete");
+
     private static final int SEGMENT_COMMITS = ScriptedPrimary.SEGMENT_BYTES / 80;
 
     @TempDir
@@ -53,15 +71,16 @@ class ArchiveRecoveryTest {
 
     private final MemoryTransport transport = new MemoryTransport();
     private final Transports transports = new Transports();
-    private final ResourceManagers managers = new ResourceManagers();
     private Path archiveDirectory;
     private Path dataDirectory;
     private ScriptedPrimary primary;
     private Listener listener;
-    private FileDisk disk;
+    private Disk disk;
+    private ResourceManagers managers;
     private Numbers numbers;
     private DirectoryArchive archive;
     private Standby server;
+    private volatile Redone redone;
     private volatile int exitStatus = -1;
     private volatile String exitReason = "";
 
@@ -71,11 +90,7 @@ class ArchiveRecoveryTest {
         listener = transport.listen(PRIMARY, primary);
         transports.add(transport);
         archiveDirectory = Files.createDirectory(directory.resolve("archive"));
-        dataDirectory = Files.createDirectory(directory.resolve("data"));
-        disk = new FileDisk(dataDirectory);
-        numbers = new Numbers(disk);
-        managers.add(numbers);
-        archive = new DirectoryArchive(archiveDirectory, dataDirectory);
+        use(Files.createDirectory(directory.resolve("data")));
         open(RecoveryConfig.NONE, true);
         awaitExit();
         assertEquals(Shutdown.GOOD, exitStatus, exitReason);
@@ -83,6 +98,21 @@ class ArchiveRecoveryTest {
         server.close();
         exitReason = "";
         exitStatus = -1;
+    }
+
+    /** Goes on with this data directory. */
+    private void use(Path data) throws IOException {
+        dataDirectory = data;
+        archive = new DirectoryArchive(archiveDirectory, data);
+        use(new FileDisk(data));
+    }
+
+    private void use(Disk data) throws IOException {
+        disk = data;
+        numbers = new Numbers(data);
+        managers = new ResourceManagers();
+        managers.add(numbers);
+        redone = null;
     }
 
     private void open(RecoveryConfig recovery, boolean backupOnly) {
@@ -111,7 +141,7 @@ class ArchiveRecoveryTest {
                 },
                 managers,
                 transports,
-                redone -> {},
+                left -> redone = left,
                 senders -> {},
                 archive,
                 (status, reason) -> {
@@ -197,6 +227,49 @@ class ArchiveRecoveryTest {
         assertNumbers(count);
     }
 
+    /** Waits until recovery has ended with a promotion, and lets the primary take over. */
+    private void assertPromoted(int timeline, long startLsn, long count) throws IOException {
+        await("the promotion", () -> redone != null || exitStatus >= 0);
+        assertEquals("", exitReason);
+        assertNumbers(count);
+        TimelineHistory history = TimelineHistory.read(disk, timeline);
+        assertEquals(startLsn, history.startLsn());
+        server.close();
+        assertEquals(timeline, ControlFile.read(disk).timeline());
+        assertPrimaryHas(Optional.of(redone), count);
+        assertTrue(disk.list(SegmentFiles.DIRECTORY)
+                .contains(primary.layout.segmentName(timeline, primary.layout.segmentOf(startLsn))));
+        use(disk);
+        assertPrimaryHas(Optional.empty(), count);
+    }
+
+    /** Starts a primary on the data directory, and stops it. */
+    private void assertPrimaryHas(Optional<Redone> handover, long count) throws IOException {
+        try (Primary promoted = new Primary(
+                new PrimaryConfig(
+                        ScriptedPrimary.SEGMENT_BYTES,
+                        BUFFER_BYTES,
+                        SyncMethod.FDATASYNC,
+                        CommitLevel.LOCAL,
+                        SynchronousConfig.hang(""),
+                        new Checkpointer.Config(300_000, 8 << 20, new Retention.Config(0, -1, 8 << 20, 10)),
+                        new SenderConfig(10, 60_000)),
+                disk,
+                Clock.SYSTEM,
+                new ThreadWorkers(),
+                (message, cause) -> {
+                    throw new AssertionError(message, cause);
+                },
+                managers,
+                handover,
+                () -> {})) {
+            promoted.start();
+            await("the primary", () -> promoted.state() != Primary.State.RECOVERING);
+            assertEquals(Primary.State.RUNNING, promoted.state(), promoted.reason());
+            assertNumbers(count);
+        }
+    }
+
     private void assertNumbers(long count) {
         assertEquals(LongStream.range(0, count).boxed().toList(), List.copyOf(numbers.numbers()));
     }
@@ -265,7 +338,7 @@ class ArchiveRecoveryTest {
         primary.commit(0, 3 * SEGMENT_COMMITS);
         archiveSegments();
         recover(RecoveryTarget.none());
-        assertPausedWith("paused at recovery target end of WAL", 3 * SEGMENT_COMMITS);
+        assertPromoted(2, primary.end(), 3 * SEGMENT_COMMITS);
     }
 
     @Test
@@ -281,8 +354,7 @@ class ArchiveRecoveryTest {
         byte[] rest = new byte[ScriptedPrimary.SEGMENT_BYTES - primary.layout.offsetInSegment(endLsn)];
         change(endLsn, rest);
         recover(RecoveryTarget.none());
-        assertPausedWith("end of WAL", SEGMENT_COMMITS + 10);
-        assertEquals(endLsn, report().redo().appliedLsn());
+        assertPromoted(2, endLsn, SEGMENT_COMMITS + 10);
     }
 
     @Test
@@ -401,25 +473,169 @@ class ArchiveRecoveryTest {
     void recoveryFollowsTheLatestTimelineOfTheArchive() throws IOException {
         twoTimelines();
         recover("latest");
-        assertPausedWith("end of WAL", 4 * SEGMENT_COMMITS);
-        assertEquals(3, ControlFile.read(disk).timeline());
-        server.close();
-        recover("latest");
-        assertPausedWith("end of WAL", 4 * SEGMENT_COMMITS);
+        assertPromoted(4, primary.end(), 4 * SEGMENT_COMMITS);
     }
 
     @Test
     void recoveryStaysOnTheTimelineThatItIsTold() throws IOException {
         twoTimelines();
+        Path backup = copy(dataDirectory, "backup");
         recover("current");
-        await("the end of timeline 1", () -> report().redo().state() == RedoState.PAUSED);
-        assertEquals(1, ControlFile.read(disk).timeline());
-        assertTrue(numbers.size() <= SEGMENT_COMMITS, () -> numbers.size() + " commits");
-        server.close();
+        assertPromotedFrom(1, SEGMENT_COMMITS);
+        use(backup);
         recover("2");
-        await("the end of timeline 2", () -> report().redo().state() == RedoState.PAUSED);
-        assertEquals(2, ControlFile.read(disk).timeline());
-        assertTrue(numbers.size() <= 3 * SEGMENT_COMMITS, () -> numbers.size() + " commits");
+        assertPromotedFrom(2, 3 * SEGMENT_COMMITS);
+    }
+
+    private void assertPromotedFrom(int timeline, long most) throws IOException {
+        await("the end of timeline " + timeline, () -> redone != null || exitStatus >= 0);
+        TimelineHistory history = TimelineHistory.read(disk, 4);
+        assertEquals(timeline, history.timelineBefore(history.startLsn()));
+        assertTrue(numbers.size() <= most, () -> numbers.size() + " commits");
+        assertPromoted(4, history.startLsn(), numbers.size());
+    }
+
+    private Path copy(Path from, String name) throws IOException {
+        Path to = directory.resolve(name);
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file)));
+            }
+        }
+        return to;
+    }
+
+    @Test
+    void theServerIsPromotedAtItsTargetAndGivesUpAllPastIt() throws IOException {
+        primary.commit(0, SEGMENT_COMMITS);
+        long point = primary.restorePoint("here");
+        primary.commit(SEGMENT_COMMITS, 4 * SEGMENT_COMMITS);
+        archiveSegments();
+        recover(RecoveryTarget.name("here"), TargetAction.PROMOTE);
+        assertPromoted(2, point, SEGMENT_COMMITS);
+        assertEquals(
+                "1\t" + Lsn.text(point) + "\trecovery target restore point \"here\"\n",
+                TimelineHistory.read(disk, 2).text());
+    }
+
+    @Test
+    void aTargetOnAnOlderTimelineOpensOnePastTheNewest() throws IOException {
+        primary.commit(0, 10);
+        long point = primary.restorePoint("here");
+        primary.commit(10, SEGMENT_COMMITS);
+        primary.newTimeline(2);
+        primary.commit(SEGMENT_COMMITS, 2 * SEGMENT_COMMITS);
+        primary.newTimeline(3);
+        archiveSegments();
+        recover(RecoveryTarget.name("here"), TargetAction.PROMOTE);
+        assertPromoted(4, point, 10);
+        assertEquals(1, TimelineHistory.read(disk, 4).ancestors().size());
+    }
+
+    @Test
+    void redoThatIsPausedAtItsTargetEndsRecoveryWhenItIsResumed() throws IOException {
+        primary.commit(0, 10);
+        primary.restorePoint("here");
+        long end = primary.commit(10, 20);
+        primary.commit(20, 30);
+        archiveSegments();
+        recover(RecoveryTarget.lsn(Lsn.text(end), false));
+        assertPausedWith("LSN " + Lsn.text(end), 20);
+        long pausedLsn = report().redo().appliedLsn();
+        server.resumeRedo();
+        assertPromoted(2, pausedLsn, 20);
+    }
+
+    @Test
+    void anOperatorPromotesAtTheTargetAndNotBefore() throws IOException {
+        primary.commit(0, 10);
+        long point = primary.restorePoint("here");
+        primary.commit(10, 20);
+        open(recovery(true, RecoveryTarget.name("here"), TargetAction.PAUSE), false);
+        await("streaming", () -> report().receiver().state() == ReceiverState.STREAMING);
+        CompletionException early = assertThrows(CompletionException.class, () -> promote(false));
+        assertTrue(
+                early.getMessage().contains("has not come to the recovery target restore point"), early.getMessage());
+        primary.tellMissing(point, primary.end() + 1);
+        primary.shipAll();
+        assertPausedWith("here", 10);
+        assertTrue(server.missingRange().isPresent());
+        promote(false);
+        assertPromoted(2, point, 10);
+    }
+
+    private void promote(boolean force) {
+        server.promote(force).toCompletableFuture().join();
+    }
+
+    @Test
+    void aTargetInWalThatIsHereAlreadyEndsRecoveryToo() throws IOException {
+        primary.commit(0, SEGMENT_COMMITS);
+        long point = primary.restorePoint("first");
+        primary.commit(SEGMENT_COMMITS, 2 * SEGMENT_COMMITS);
+        primary.restorePoint("second");
+        primary.commit(2 * SEGMENT_COMMITS, 3 * SEGMENT_COMMITS);
+        archiveSegments();
+        recover(RecoveryTarget.name("second"));
+        assertPausedWith("second", 2 * SEGMENT_COMMITS);
+        server.close();
+        recover(RecoveryTarget.name("first"), TargetAction.PROMOTE);
+        assertPromoted(2, point, SEGMENT_COMMITS);
+    }
+
+    @Test
+    void aCommandThatCannotRunLeavesTheServerAtItsTarget() throws IOException {
+        primary.commit(0, 10);
+        long point = primary.restorePoint("here");
+        primary.commit(10, 20);
+        archiveSegments();
+        recover(RecoveryTarget.name("here"));
+        assertPausedWith("here", 10);
+        archive.status = 127;
+        server.resumeRedo();
+        await("the refusal", () -> report().problem().contains("restore_command ended with status 127"));
+        assertEquals(1, ControlFile.read(disk).timeline());
+        archive.status = 0;
+        promote(false);
+        assertPromoted(2, point, 10);
+    }
+
+    /** Whatever the server was about to do when it crashed, it comes to the same state on a timeline of its own. */
+    @Test
+    void aCrashInThePromotionLeavesAServerThatRecoversToTheTargetOrIsOnTheNewTimeline() throws IOException {
+        primary.commit(0, SEGMENT_COMMITS);
+        long point = primary.restorePoint("here");
+        primary.commit(SEGMENT_COMMITS, 4 * SEGMENT_COMMITS);
+        archiveSegments();
+        List<Path> crashes = new ArrayList<>();
+        Path data = dataDirectory;
+        Disk whole = disk;
+        use((Disk) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {Disk.class}, (proxy, method, arguments) -> {
+                    synchronized (crashes) {
+                        if (CHANGES.contains(method.getName())
+                                && report().phase().equals("promoting")) {
+                            crashes.add(copy(data, "crash-" + crashes.size()));
+                        }
+                        return method.invoke(whole, arguments);
+                    }
+                }));
+        recover(RecoveryTarget.name("here"), TargetAction.PROMOTE);
+        assertPromoted(2, point, SEGMENT_COMMITS);
+        assertTrue(crashes.size() >= 6, () -> crashes.size() + " steps");
+        int decided = 0;
+        for (Path crash : crashes) {
+            use(crash);
+            if (ControlFile.read(disk).timeline() > 1) {
+                decided++;
+                assertPrimaryHas(Optional.empty(), SEGMENT_COMMITS);
+            } else {
+                recover(RecoveryTarget.name("here"), TargetAction.PROMOTE);
+                await("the promotion", () -> redone != null || exitStatus >= 0);
+                assertPromoted(ControlFile.read(disk).timeline(), point, SEGMENT_COMMITS);
+            }
+        }
+        assertTrue(decided > 0, "no crash after the decision");
     }
 
     @Test

@@ -20,6 +20,7 @@ import lockstep.transport.api.Message.BackupEnded;
 import lockstep.transport.api.Message.BackupFile;
 import lockstep.transport.api.Message.BackupStarted;
 import lockstep.transport.api.Message.BaseBackupRequest;
+import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.StandbyStatus;
@@ -217,6 +218,11 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
 
     void keepalive() {
         session.send(new Keepalive(end(), flushedLsn, Clock.SYSTEM.micros(), false));
+    }
+
+    /** Says that commits of a stretch of the log have been acknowledged without the standby. */
+    void tellMissing(long fromLsn, long toLsn) {
+        session.send(new DegradedRange(fromLsn, toLsn, "no standby streams"));
     }
 
     void disconnect() {

@@ -18,9 +18,8 @@ public interface StandbyControl {
     void pauseRedo();
 
     /**
-     * Ends what {@link #pauseRedo} began.
-     *
-     * @throws IllegalStateException if recovery has come to its target, past which there is no redo
+     * Ends what {@link #pauseRedo} began. Where redo has come to the recovery target, past which there is none, recovery ends
+     * instead: the server becomes a primary, as by {@link #promote}, and says in {@link #report} if it cannot.
      */
     void resumeRedo();
 
@@ -51,9 +50,10 @@ public interface StandbyControl {
 
     /**
      * Makes this server a primary on a new timeline, without a restart: it leaves its primary, redoes all valid WAL it has, and
-     * opens the timeline where that ends.
+     * opens the timeline where that ends. Where recovery has come to its target, it opens the timeline there, and what it has of
+     * the log past that is given up.
      *
-     * @param force also if commits that were acknowledged are known not to be here
+     * @param force also if commits that were acknowledged are known not to be here, or the recovery target has not been reached
      * @return completes when it has been decided, on the disk; the primary takes commits a moment later. Completes with an
      *     {@link IllegalStateException} that says why if the server cannot be promoted, and goes on as a standby
      */
