@@ -95,7 +95,9 @@ final class AttachClient {
             return open();
         } catch (IOException e) {
             throw new Failure(
-                    ExitStatus.NO_SERVER, "no server can be reached on " + directory.path() + ": " + e.getMessage());
+                    ExitStatus.NO_SERVER,
+                    "no server can be reached on " + directory.path() + ": " + e.getMessage()
+                            + "; is it running? \"lockstep primary\" or \"lockstep standby\" starts it");
         }
     }
 

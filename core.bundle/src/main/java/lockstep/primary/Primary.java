@@ -557,11 +557,18 @@ public final class Primary implements SendingServer, AutoCloseable {
      * @param operator who decided it
      * @return how many commits are released by it
      * @throws IllegalStateException if the server accepts no commits
+     * @throws IllegalArgumentException if the position is past the end of the log: commits to come are released by the policy
      */
     public long releaseByHand(long lsn, String operator) {
         Running now = running;
         if (now == null) {
             throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
+        }
+        long endLsn = now.wal().filledLsn();
+        if (lsn > endLsn) {
+            throw new IllegalArgumentException(
+                    "no commit is released: " + Lsn.text(lsn) + " is past the end of the log at " + Lsn.text(endLsn)
+                            + ". Give the position of a commit that waits, as \"queue explain\" shows it");
         }
         long before = waiting(now.queue());
         now.queue().releaseByHand(lsn);

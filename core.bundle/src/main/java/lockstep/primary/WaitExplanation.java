@@ -42,7 +42,8 @@ public record WaitExplanation(
     /**
      * A standby that counts for commits, or a name of one that is not there.
      *
-     * @param awaited whether commits wait for it now
+     * @param awaited whether a commit at the position waits for it at any level; of names that are not there, whether too few
+     *     others are
      * @param stage how far it is: {@code not connected}, a state before streaming, {@code not sent}, {@code sent}, {@code
      *     written}, {@code flushed} or {@code applied}
      * @param replyMicros when it last said something, in {@link lockstep.io.Clock#micros}; 0 if never
@@ -80,30 +81,34 @@ public record WaitExplanation(
                         .max()
                         .orElse(-1),
                 wal.flushedLsn() >= lsn ? "flushed" : wal.writtenLsn() >= lsn ? "written" : "inserted",
-                standbys(lsn, policy, connected),
+                standbys(lsn, policy, connected, !released.stream().allMatch(Released::isReleased), mode.status()),
                 mode.status());
     }
 
-    private static List<Awaited> standbys(long lsn, StandbyPolicy policy, List<StandbyView> connected) {
+    private static List<Awaited> standbys(
+            long lsn, StandbyPolicy policy, List<StandbyView> connected, boolean isWaiting, DegradedMode.Status mode) {
         List<Awaited> standbys = new ArrayList<>();
+        int chosen = 0;
         for (StandbyView standby : connected) {
             if (standby.syncPriority() > 0) {
-                boolean awaited = standby.syncState().equals(SyncRole.State.SYNC.toString())
+                boolean isChosen = standby.syncState().equals(SyncRole.State.SYNC.toString())
                         || standby.syncState().equals(SyncRole.State.QUORUM.toString());
+                chosen += isChosen ? 1 : 0;
                 standbys.add(new Awaited(
                         standby.applicationName(),
-                        awaited,
+                        isWaiting && isChosen && standby.replayLsn() < lsn,
                         stage(standby, lsn),
                         standby.replyMicros(),
                         standby.reason()));
             }
         }
+        boolean isShort = isWaiting && chosen < policy.names().count() && mode.state() != DegradedMode.State.DEGRADED;
         for (String name : policy.names().names()) {
             boolean isThere = connected.stream()
                     .anyMatch(standby ->
                             name.equals("*") || standby.applicationName().equalsIgnoreCase(name));
             if (!isThere) {
-                standbys.add(new Awaited(name, false, "not connected", 0, ""));
+                standbys.add(new Awaited(name, isShort, "not connected", 0, ""));
             }
         }
         return standbys;

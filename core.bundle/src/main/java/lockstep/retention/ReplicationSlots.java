@@ -144,7 +144,8 @@ public final class ReplicationSlots {
             throw new SlotException(
                     RefusalCode.NO_SUCH_SLOT,
                     "replication slot \"" + name
-                            + "\" does not exist: create it on the sending server with \"slot create " + name + "\"");
+                            + "\" does not exist on the sending server: \"slots\" there lists those that do, \"slot create "
+                            + name + "\" makes it");
         }
         return slot;
     }

@@ -2,12 +2,13 @@ package lockstep.shell.command;
 
 import java.io.PrintStream;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
 import lockstep.commit.PendingCommit;
+import lockstep.commit.SyncRole;
 import lockstep.primary.Primary;
+import lockstep.primary.WaitExplanation;
 import lockstep.send.SenderState;
 import lockstep.send.StandbyView;
 import lockstep.transport.api.Lsn;
@@ -73,16 +74,32 @@ final class CommitWait {
             return "waiting for the disk of this server: the commit ends at " + lsn + ", flushed is the WAL up to "
                     + Lsn.text(flushedLsn);
         }
-        List<StandbyView> streaming = server.findPrimary().map(Primary::standbys).orElse(List.of()).stream()
-                .filter(standby -> standby.state() == SenderState.STREAMING)
-                .toList();
-        return streaming.stream()
-                .max(Comparator.comparingLong(standby -> acknowledgedLsn(standby, commit.level())))
+        Primary primary = server.findPrimary().orElseThrow();
+        if (!primary.reason().isEmpty()) {
+            return "waiting for the commit at " + lsn + ": " + primary.reason();
+        }
+        return primary.standbys().stream()
+                .filter(standby -> standby.state() == SenderState.STREAMING && isChosen(standby))
+                .filter(standby -> acknowledgedLsn(standby, commit.level()) < commit.lsn())
+                .min(Comparator.comparingLong(standby -> acknowledgedLsn(standby, commit.level())))
                 .map(standby -> waitsFor(standby, commit))
-                .orElse("waiting for a standby that synchronous_standby_names asks for: none streams; the commit at "
-                        + lsn
-                        + " is safe on the disk of this server. \"queue explain\" tells who is awaited and what comes"
-                        + " next; \"--commit local\" waits for no standby");
+                .orElseGet(() -> waitsForMore(primary, lsn));
+    }
+
+    private static boolean isChosen(StandbyView standby) {
+        return standby.syncState().equals(SyncRole.State.SYNC.toString())
+                || standby.syncState().equals(SyncRole.State.QUORUM.toString());
+    }
+
+    private static String waitsForMore(Primary primary, String lsn) {
+        String missing = primary.explain(Lsn.INVALID)
+                .map(WaitExplanation::mode)
+                .filter(mode -> !mode.reason().isEmpty())
+                .map(mode -> ": " + mode.reason() + "; " + mode.next())
+                .orElse("");
+        return "waiting for standbys" + missing + "; the commit at " + lsn
+                + " is safe on the disk of this server. \"--commit local\" does not wait for standbys, \"queue explain\" tells"
+                + " who is awaited";
     }
 
     private static long acknowledgedLsn(StandbyView standby, CommitLevel level) {

@@ -151,6 +151,7 @@ public final class ServerCommands {
         fields.text("wal_source", report.walSource())
                 .text("archive_problem", report.archiveProblem())
                 .text("receiver", receiver.state().toString())
+                .text("last_error", receiver.lastError())
                 .text("redo", redo.state().toString())
                 .text("redo_reason", redo.reason())
                 .lsn("receive_lsn", receiver.receivedLsn())

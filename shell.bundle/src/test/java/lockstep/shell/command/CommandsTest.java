@@ -98,8 +98,7 @@ class CommandsTest {
         assertTrue(explained.contains("\"on\":\"waits\""), explained);
         assertTrue(explained.contains("\"local\":\"released\""), explained);
         assertTrue(
-                explained.contains("{\"name\":\"*\",\"awaited\":\"not awaited\",\"stage\":\"not connected\""),
-                explained);
+                explained.contains("{\"name\":\"*\",\"awaited\":\"awaited\",\"stage\":\"not connected\""), explained);
         assertTrue(explained.contains("(standby_unavailable = hang)"), explained);
         assertTrue(shell.run("queue explain 0/1").startsWith("lsn "));
         assertTrue(shell.fail("queue explode").endsWith("usage: queue [explain [LSN]] [--json]"));
@@ -156,7 +155,9 @@ class CommandsTest {
         await(() -> run.warnings().contains("\n"));
         assertTrue(
                 run.warnings()
-                        .startsWith("waiting for a standby that synchronous_standby_names asks for: none streams"),
+                        .startsWith(
+                                "waiting for standbys: 0 of 1 required standbys can acknowledge (FIRST 1 (*)); commits"
+                                        + " wait until enough standbys stream"),
                 run.warnings());
         matches(
                 "(?s).*\"level\":\"on\",\"waiters\":1,\"oldest_wait_us\":[0-9]+,\"oldest_lsn\":\"0/.*",
@@ -184,6 +185,8 @@ class CommandsTest {
         String lsn = receipt.substring("1/1/".length());
         assertEquals("{\"status\":\"LOST\",\"lsn\":\"0/10\"}", shell.run("commit status 0/10 --epoch 1 --json"));
         shell.primary.wal().orElseThrow().awaitFlushed(Lsn.parse(lsn).value());
+        assertTrue(shell.fail("commit release F/0")
+                .startsWith("no commit is released: F/0 is past the end of the log at "));
         assertEquals("1 commit released up to " + lsn + " (LOCAL_ONLY)", shell.run("commit release " + lsn));
         assertEquals("v", shell.run("get k"));
         assertEquals("COMMITTED", shell.run("commit status " + lsn + " --timeline 1 --epoch 1"));
