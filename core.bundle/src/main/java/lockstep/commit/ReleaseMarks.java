@@ -58,9 +58,17 @@ public final class ReleaseMarks implements AutoCloseable {
         file.put(SYSTEM_ID, systemId);
     }
 
-    /** Speaks of this epoch from now on. */
-    public void beginEpoch(int number) {
+    /**
+     * Speaks of this epoch from now on. Two servers that went their own ways may have opened epochs of the same number, so nothing
+     * is believed that was said of WAL behind the end of the log.
+     *
+     * @param endLsn where the log ends
+     */
+    public void beginEpoch(int number, long endLsn) {
         file.put(EPOCH, number);
+        for (int i = SETTLED; i < COUNT; i++) {
+            file.put(i, Math.min(file.get(i), endLsn));
+        }
     }
 
     /** Returns the position before which all commits, of whatever level, had been released. */

@@ -183,7 +183,9 @@ public final class Primary implements SendingServer, AutoCloseable {
                 ? new Redo(identity, this::source, managers, inDoubt, file.redoLsn(), handover.get())
                 : new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
         if (!takesOver && file.state() == ControlFile.State.IN_PRODUCTION) {
-            redo.holdBackAfter(Math.max(file.redoLsn(), marks.settledLsn()));
+            // A promotion keeps all WAL there is: what stands before the timeline begins was never in doubt on it.
+            long keptLsn = identity.history().startLsn();
+            redo.holdBackAfter(Math.max(keptLsn, Math.max(file.redoLsn(), marks.settledLsn())));
         }
     }
 
@@ -262,7 +264,9 @@ public final class Primary implements SendingServer, AutoCloseable {
     private long recover() throws IOException {
         if (takesOver) {
             run(redo.appliedLsn(), false);
-            return Step.UNTIL_WOKEN;
+            // One that came while the role changed was told to nobody.
+            arrivals = true;
+            return Step.AGAIN;
         }
         for (int i = 0; i < REDO_BATCH; i++) {
             switch (redo.step(Long.MAX_VALUE)) {
@@ -311,6 +315,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (!fenced.isEmpty()) {
             fence.raise(fenced);
         }
+        marks.beginEpoch(control.get().epochs().last().number(), endLsn);
         CommitQueue queue = new CommitQueue(fence, clock, panic, marks);
         LogCommits commits = new LogCommits(
                 wal, queue, clock, log(), () -> List.of(senders.progress()), nextXid(), config.commitLevel());
@@ -325,7 +330,6 @@ public final class Primary implements SendingServer, AutoCloseable {
             }
         });
         wal.addListener(senders);
-        marks.beginEpoch(control.get().epochs().last().number());
         inDoubt.queue(queue, redo);
         if (inDoubt.range().isEmpty()) {
             marks.setSettled(endLsn);
@@ -360,6 +364,8 @@ public final class Primary implements SendingServer, AutoCloseable {
                 }),
                 workers.start("degraded-mode", mode));
         mode.runBy(running.modes());
+        // It may go on in degraded mode, by whose rule what is in doubt is released.
+        queue.release();
         if (archiver != null) {
             archiver.start(workers);
         }
@@ -556,13 +562,16 @@ public final class Primary implements SendingServer, AutoCloseable {
      *
      * @param operator who decided it
      * @return how many commits are released by it
-     * @throws IllegalStateException if the server accepts no commits
+     * @throws IllegalStateException if the server accepts no commits, or is fenced: the other server may lack them
      * @throws IllegalArgumentException if the position is past the end of the log: commits to come are released by the policy
      */
     public long releaseByHand(long lsn, String operator) {
         Running now = running;
         if (now == null) {
             throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
+        }
+        if (!fenced.isEmpty()) {
+            throw new IllegalStateException(fenced);
         }
         long endLsn = now.wal().filledLsn();
         if (lsn > endLsn) {

@@ -67,7 +67,7 @@ class CommitQueueTest {
 
     private ReleaseMarks marks(int epoch) throws IOException {
         ReleaseMarks marks = new ReleaseMarks(new FileDisk(directory), 1, number -> number == 1 ? Long.MAX_VALUE : 0);
-        marks.beginEpoch(epoch);
+        marks.beginEpoch(epoch, Long.MAX_VALUE);
         return marks;
     }
 

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -21,19 +22,32 @@ import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitReceipt;
 import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
+import lockstep.commit.DegradedLog;
+import lockstep.commit.DegradedPeriod;
 import lockstep.commit.PendingCommit;
+import lockstep.commit.StandbyNames;
 import lockstep.commit.SynchronousConfig;
+import lockstep.commit.SynchronousConfig.DegradeTo;
+import lockstep.commit.SynchronousConfig.Exhausted;
+import lockstep.commit.SynchronousConfig.Unavailable;
 import lockstep.io.Clock;
 import lockstep.io.FileDisk;
+import lockstep.io.Panic;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
 import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
+import lockstep.recovery.ControlStore;
+import lockstep.redo.Redone;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.SegmentFiles;
+import lockstep.wal.TimelineHistory;
+import lockstep.wal.Wal;
+import lockstep.wal.WalConfig;
+import lockstep.wal.WalIdentity;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,12 +63,17 @@ class PrimaryTest {
             new Checkpointer.Config(300_000, 8 << 20, new Retention.Config(0, -1, 8 << 20, 10)),
             new SenderConfig(10, 60_000));
 
+    private static final Panic PANIC = (message, cause) -> {
+        throw new AssertionError(message, cause);
+    };
+
     @TempDir
     Path directory;
 
     private FileDisk disk;
     private TestStore store;
     private ResourceManagers managers;
+    private PrimaryConfig config = CONFIG;
     private Primary primary;
 
     @BeforeEach
@@ -69,16 +88,7 @@ class PrimaryTest {
     private void open() throws Exception {
         CountDownLatch changed = new CountDownLatch(1);
         primary = new Primary(
-                CONFIG,
-                disk,
-                Clock.SYSTEM,
-                new ThreadWorkers(),
-                (message, cause) -> {
-                    throw new AssertionError(message, cause);
-                },
-                managers,
-                Optional.empty(),
-                changed::countDown);
+                config, disk, Clock.SYSTEM, new ThreadWorkers(), PANIC, managers, Optional.empty(), changed::countDown);
         primary.start();
         assertTrue(changed.await(1, TimeUnit.MINUTES));
     }
@@ -166,12 +176,16 @@ class PrimaryTest {
     }
 
     private static PrimaryConfig asking(boolean standby) {
+        return asking(SynchronousConfig.hang(standby ? "*" : ""));
+    }
+
+    private static PrimaryConfig asking(SynchronousConfig standbys) {
         return new PrimaryConfig(
                 CONFIG.segmentBytes(),
                 CONFIG.bufferBytes(),
                 CONFIG.syncMethod(),
                 CONFIG.commitLevel(),
-                SynchronousConfig.hang(standby ? "*" : ""),
+                standbys,
                 CONFIG.checkpoints(),
                 CONFIG.senders());
     }
@@ -339,5 +353,103 @@ class PrimaryTest {
         store = updated;
         commit(10, 20);
         assertEquals(20, updated.size());
+    }
+
+    /** Takes the step that decides a promotion: what the primary would do next is not done. */
+    private void decidePromotion() throws IOException {
+        ControlStore control = ControlStore.open(disk);
+        WalIdentity identity = control.get().identity(disk);
+        SegmentFiles files = new SegmentFiles(disk, identity);
+        WalConfig walConfig = new WalConfig(identity, CONFIG.bufferBytes(), CONFIG.syncMethod(), true);
+        try (Wal wal = new Wal(
+                walConfig,
+                disk,
+                files,
+                new ThreadWorkers(),
+                PANIC,
+                control.get().knownFlushedLsn())) {
+            wal.start();
+            TimelineHistory history = identity.history().fork(wal.filledLsn(), 2, "test");
+            wal.follow(history, () -> control.update(file -> file.promoted(history)));
+        }
+    }
+
+    @Test
+    void aCrashBetweenAPromotionAndItsFirstCommitLeavesNothingInDoubtThatThePromotionKept() throws Exception {
+        commit(0, 10);
+        PendingCommit before = store.commit(commits(), 1000, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(before.lsn());
+        primary.close();
+        decidePromotion();
+        crash();
+        assertEquals(2, primary.control().timeline());
+        assertTrue(primary.inDoubt().isEmpty(), () -> primary.inDoubt().toString());
+        assertTrue(store.contains(1000), "a standby shows all it has redone, and a promotion takes none of it back");
+        PendingCommit after = store.commit(commits(), 1001, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(after.lsn());
+        crash();
+        assertTrue(store.contains(1000));
+        assertFalse(store.contains(1001));
+        assertEquals(1, primary.inDoubt().orElseThrow().commits());
+    }
+
+    @Test
+    void whatAnOperatorReleasesDoesNotReachBeyondTheEndOfTheLog() throws Exception {
+        primary.releaseByHand(Long.MAX_VALUE, "ann");
+        PendingCommit later = store.commit(commits(), 1000, CommitLevel.ON);
+        commit(0, 1);
+        assertFalse(later.isReleased());
+    }
+
+    @Test
+    void nothingIsReleasedByHandOnAFencedServer() throws Exception {
+        PendingCommit waiting = store.commit(commits(), 1000, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(waiting.lsn());
+        primary.superseded(2, "test");
+        assertThrows(IllegalStateException.class, () -> primary.releaseByHand(waiting.lsn(), "ann"));
+        assertFalse(waiting.isReleased());
+        crash();
+        assertThrows(IllegalStateException.class, () -> primary.releaseByHand(waiting.lsn(), "ann"));
+        assertEquals(waiting.lsn(), primary.inDoubt().orElseThrow().toLsn());
+    }
+
+    @Test
+    void aResourceManagerThatComesDuringAHandoverIsGivenWhatItMissed() throws Exception {
+        commit(0, 10);
+        primary.close();
+        long endLsn = ControlFile.read(disk).knownFlushedLsn();
+        TestStore updated = new TestStore(disk);
+        managers = new ResourceManagers();
+        managers.add(updated);
+        Redone redone = new Redone(endLsn, ControlFile.read(disk).checkpointLsn(), 0, Map.of());
+        CountDownLatch running = new CountDownLatch(1);
+        primary = new Primary(
+                CONFIG,
+                disk,
+                Clock.SYSTEM,
+                new ThreadWorkers(),
+                PANIC,
+                managers,
+                Optional.of(redone),
+                running::countDown);
+        primary.start();
+        assertTrue(running.await(1, TimeUnit.MINUTES));
+        await(() -> updated.size() == 10);
+        await(() -> managers.missing().isEmpty());
+    }
+
+    @Test
+    void whatIsInDoubtIsReleasedByTheRuleOfADegradedModeThatGoesOn() throws Exception {
+        PendingCommit waiting = store.commit(commits(), 1000, CommitLevel.ON);
+        primary.wal().orElseThrow().awaitFlushed(waiting.lsn());
+        primary.close();
+        new DegradedLog(disk)
+                .put(new DegradedPeriod(
+                        1, primary.control().redoLsn(), 0, 1, 0, "local", "standby_unavailable=degrade", "test"));
+        config = asking(new SynchronousConfig(
+                StandbyNames.parse("*"), Unavailable.DEGRADE, 1, DegradeTo.LOCAL, 1, 0, 0, Exhausted.HANG, 1));
+        crash();
+        await(() -> primary.inDoubt().isEmpty());
+        assertTrue(store.contains(1000));
     }
 }
