@@ -395,7 +395,7 @@ class PrimaryTest {
 
     @Test
     void whatAnOperatorReleasesDoesNotReachBeyondTheEndOfTheLog() throws Exception {
-        primary.releaseByHand(Long.MAX_VALUE, "ann");
+        assertThrows(IllegalArgumentException.class, () -> primary.releaseByHand(Long.MAX_VALUE, "ann"));
         PendingCommit later = store.commit(commits(), 1000, CommitLevel.ON);
         commit(0, 1);
         assertFalse(later.isReleased());
