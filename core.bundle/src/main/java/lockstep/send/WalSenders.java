@@ -2,6 +2,7 @@ package lockstep.send;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -203,6 +204,14 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         return senders.stream().map(sender -> sender.view(role.apply(sender))).toList();
     }
 
+    /** Returns the session with the standby of that name, the newest if an older one is ending. */
+    public Optional<Successor> find(String name) {
+        return senders.stream()
+                .filter(sender -> sender.name().equals(name))
+                .reduce((older, newer) -> newer)
+                .map(Successor.class::cast);
+    }
+
     /** Returns all standbys below this server, each before those that it serves, with their lag behind this server. */
     public List<StandbyNode> tree() {
         return StandbyTree.view(branches(), server.sendableLsn(), flushTimes, clock.nanos());
@@ -218,6 +227,14 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
                 .filter(sender -> !sender.name().isEmpty())
                 .map(WalSender::branch)
                 .toList();
+    }
+
+    /** Lets nobody in any more, and ends all sessions at once: another server has all there is. */
+    public void leave(String why) {
+        open = false;
+        for (WalSender sender : senders) {
+            sender.leave(why);
+        }
     }
 
     /** Lets nobody in any more, and sends those connected what is left before their sessions are closed. */

@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.util.function.LongSupplier;
 import lockstep.io.Clock;
+import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.StandbyReason;
@@ -94,6 +95,13 @@ final class Acknowledger implements WalListener {
             sentNanos = clock.nanos();
             session.send(
                     new StandbyStatus(sentWrittenLsn, sentFlushedLsn, sentAppliedLsn, clock.micros(), replyRequested));
+        }
+    }
+
+    /** Says something else; lost if there is no session. */
+    synchronized void say(Message message) {
+        if (session != null) {
+            session.send(message);
         }
     }
 
