@@ -162,7 +162,8 @@ final class Switchover implements Step {
     String reason() {
         return switch (phase) {
             case HOLDING -> "commits are held while standby \"" + plan.standby() + "\" gets the last WAL (switchover)";
-            case HANDED_OVER -> done.isCompletedExceptionally() ? doubt() : "\"" + plan.standby() + "\" takes over (switchover)";
+            case HANDED_OVER ->
+                done.isCompletedExceptionally() ? doubt() : "\"" + plan.standby() + "\" takes over (switchover)";
             case FOLLOWING -> moved();
             default -> "";
         };
@@ -241,8 +242,9 @@ final class Switchover implements Step {
 
     private Successor check() {
         if (parts.mode().state().isDegraded()) {
-            throw refused("this server is in degraded mode, and the standby may lack acknowledged commits. Wait until \"status\""
-                    + " says that it has ended");
+            throw refused(
+                    "this server is in degraded mode, and the standby may lack acknowledged commits. Wait until \"status\""
+                            + " says that it has ended");
         }
         List<String> away = parts.managers().missing();
         if (!away.isEmpty()) {
@@ -251,7 +253,8 @@ final class Switchover implements Step {
         }
         Successor standby = parts.senders().find(plan.standby()).orElseThrow(this::unknown);
         if (!standby.canBeAsked()) {
-            throw refused("\"" + plan.standby() + "\" speaks PostgreSQL's protocol, which knows no switchover. Stop this server and"
+            throw refused("\"" + plan.standby()
+                    + "\" speaks PostgreSQL's protocol, which knows no switchover. Stop this server and"
                     + " promote it by its own means");
         }
         if (standby.state() != SenderState.STREAMING || !standby.obstacle().isEmpty()) {
@@ -271,27 +274,34 @@ final class Switchover implements Step {
     private IllegalStateException unknown() {
         List<StandbyNode> tree = parts.senders().tree();
         if (tree.stream().anyMatch(node -> node.applicationName().equals(plan.standby()))) {
-            return refused("\"" + plan.standby() + "\" is a standby of a standby. Switch over to the one that it follows, or have it"
+            return refused("\"" + plan.standby()
+                    + "\" is a standby of a standby. Switch over to the one that it follows, or have it"
                     + " follow this server first (primary_conninfo)");
         }
         return refused("there is no standby \"" + plan.standby() + "\" here; connected are: "
-                + (tree.isEmpty() ? "none" : tree.stream().map(StandbyNode::applicationName).collect(Collectors.joining(", "))));
+                + (tree.isEmpty()
+                        ? "none"
+                        : tree.stream().map(StandbyNode::applicationName).collect(Collectors.joining(", "))));
     }
 
     private void checkLag(Successor standby) {
         long behind = wal.flushedLsn() - Math.min(standby.flushedLsn(), standby.appliedLsn());
         if (behind > plan.maxLagBytes()) {
-            throw refused("\"" + plan.standby() + "\" is " + behind + " bytes behind, and commits would wait for them: at most "
-                    + plan.maxLagBytes() + " are allowed. Wait until it has caught up, or give --max-lag");
+            throw refused("\"" + plan.standby() + "\" is " + behind
+                    + " bytes behind, and commits would wait for them: at most " + plan.maxLagBytes()
+                    + " are allowed. Wait until it has caught up, or give --max-lag");
         }
     }
 
     private SwitchoverAnswer ask(Successor standby) {
         standby.ask(parts.role().standbyName());
         long patience = Math.min(ANSWER_NANOS, TimeUnit.MILLISECONDS.toNanos(plan.timeoutMs()));
-        if (!await(() -> standby.answer().isPresent() || !standby.isStreaming(), parts.clock().nanos() + patience)
+        if (!await(
+                        () -> standby.answer().isPresent() || !standby.isStreaming(),
+                        parts.clock().nanos() + patience)
                 || standby.answer().isEmpty()) {
-            throw refused("\"" + plan.standby() + "\" does not answer the question whether it can take over. It is perhaps no server"
+            throw refused("\"" + plan.standby()
+                    + "\" does not answer the question whether it can take over. It is perhaps no server"
                     + " of this version; look at its log");
         }
         return standby.answer().get();
@@ -385,8 +395,10 @@ final class Switchover implements Step {
     private void endLog() throws IOException {
         long deadline = deadline();
         if (!await(
-                () -> parts.commits().settledLsn() == wal.reservedLsn() && wal.filledLsn() == wal.reservedLsn(), deadline)) {
-            throw refused("commits that were under way have not been released in time: \"queue explain\" says who is awaited");
+                () -> parts.commits().settledLsn() == wal.reservedLsn() && wal.filledLsn() == wal.reservedLsn(),
+                deadline)) {
+            throw refused(
+                    "commits that were under way have not been released in time: \"queue explain\" says who is awaited");
         }
         pausedNanos = parts.clock().nanos();
         parts.checkpointer().shutdownCheckpoint();
@@ -401,11 +413,14 @@ final class Switchover implements Step {
                 () -> !standby.isStreaming() || (standby.flushedLsn() >= endLsn && standby.appliedLsn() >= endLsn),
                 deadline());
         if (!standby.isStreaming()) {
-            throw refused("the session with \"" + plan.standby() + "\" has ended. Try again when \"standbys\" shows it streaming");
+            throw refused("the session with \"" + plan.standby()
+                    + "\" has ended. Try again when \"standbys\" shows it streaming");
         }
         if (!inTime) {
-            throw refused("\"" + plan.standby() + "\" has flushed up to " + Lsn.text(standby.flushedLsn()) + " and applied up to "
-                    + Lsn.text(standby.appliedLsn()) + " of the log that ends at " + Lsn.text(endLsn) + ", and not more in time."
+            throw refused("\"" + plan.standby() + "\" has flushed up to " + Lsn.text(standby.flushedLsn())
+                    + " and applied up to "
+                    + Lsn.text(standby.appliedLsn()) + " of the log that ends at " + Lsn.text(endLsn)
+                    + ", and not more in time."
                     + " Try again, with a longer --timeout");
         }
     }
@@ -426,9 +441,7 @@ final class Switchover implements Step {
         try {
             parts.role().stayPrimary();
             if (parts.control().get().state() == ControlFile.State.SHUT_DOWN) {
-                parts.control()
-                        .update(file ->
-                                (fenced ? file.fenced(0) : file).with(ControlFile.State.IN_PRODUCTION));
+                parts.control().update(file -> (fenced ? file.fenced(0) : file).with(ControlFile.State.IN_PRODUCTION));
             }
         } catch (IOException e) {
             parts.panic()
@@ -442,7 +455,9 @@ final class Switchover implements Step {
         wal.resumeInserting();
         parts.mode().resume();
         phase = Phase.GIVEN_UP;
-        log.info("commits go on here after {} ms", TimeUnit.NANOSECONDS.toMillis(parts.clock().nanos() - startedNanos));
+        log.info(
+                "commits go on here after {} ms",
+                TimeUnit.NANOSECONDS.toMillis(parts.clock().nanos() - startedNanos));
     }
 
     // After the standby has been told.
@@ -480,7 +495,8 @@ final class Switchover implements Step {
         Optional<SwitchoverAnswer> declined = told.answer();
         if (declined.isPresent()) {
             goOn();
-            throw refused("\"" + plan.standby() + "\" does not take over: " + declined.get().obstacle());
+            throw refused("\"" + plan.standby() + "\" does not take over: "
+                    + declined.get().obstacle());
         }
         Optional<Successor> back = parts.senders()
                 .find(plan.standby())
@@ -488,7 +504,8 @@ final class Switchover implements Step {
                 .filter(session -> session.state() == SenderState.CATCHUP || session.state() == SenderState.STREAMING);
         if (back.isPresent()) {
             goOn();
-            throw refused("\"" + plan.standby() + "\" was told to take over, and has come back as a standby instead: its log says why");
+            throw refused("\"" + plan.standby()
+                    + "\" was told to take over, and has come back as a standby instead: its log says why");
         }
         return Optional.empty();
     }
@@ -499,7 +516,8 @@ final class Switchover implements Step {
                 probe(Endpoint.parse(endpoint))
                         .filter(ReplicationStarted.class::isInstance)
                         .map(ReplicationStarted.class::cast)
-                        .filter(started -> started.systemId() == parts.control().get().systemId())
+                        .filter(started ->
+                                started.systemId() == parts.control().get().systemId())
                         .ifPresent(started -> heardOf(started.timeline()));
             } catch (TransportException e) {
                 log.debug("the server that was told to take over cannot be asked: {}", e.getMessage());
@@ -508,7 +526,8 @@ final class Switchover implements Step {
     }
 
     private String doubt() {
-        return "\"" + plan.standby() + "\" has been told to take over, and does not say whether it has: commits wait here until that is"
+        return "\"" + plan.standby()
+                + "\" has been told to take over, and does not say whether it has: commits wait here until that is"
                 + " known. It is as soon as that server can be reached at " + endpoints
                 + " or comes back as a standby: start it, or repair the link. If it is lost for good, stop this server, start it"
                 + " as a standby (it has a recovery.conf) and promote it";
@@ -522,8 +541,7 @@ final class Switchover implements Step {
                 plan.standby(),
                 answer.timeline(),
                 Lsn.text(answer.startLsn()));
-        done.complete(
-                new SwitchedOver(plan.standby(), endpoints, answer.timeline(), answer.startLsn(), pausedNanos));
+        done.complete(new SwitchedOver(plan.standby(), endpoints, answer.timeline(), answer.startLsn(), pausedNanos));
         parts.role().follow();
     }
 

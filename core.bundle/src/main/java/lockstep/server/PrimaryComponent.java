@@ -143,7 +143,10 @@ public final class PrimaryComponent {
                 + "\" is here. Install and start its bundle");
     }
 
-    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC, unbind = "removeTransport")
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeTransport")
     void addTransport(Transport transport) {
         transports.add(transport);
     }

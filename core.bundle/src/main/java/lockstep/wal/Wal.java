@@ -117,7 +117,8 @@ public final class Wal implements AutoCloseable {
      * @param lastRecordLsn where the last record of the WAL begins; 0 if it has none
      */
     public void startInserting(long lastRecordLsn) {
-        inserter = new WalInserter(config.identity(), buffers, receivedLsn, lastRecordLsn, this::waitForRoom, workers::pause);
+        inserter = new WalInserter(
+                config.identity(), buffers, receivedLsn, lastRecordLsn, this::waitForRoom, workers::pause);
     }
 
     private void waitForRoom() {

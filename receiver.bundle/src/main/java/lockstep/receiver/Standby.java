@@ -517,14 +517,17 @@ final class Standby implements StandbyControl, AutoCloseable {
                     + (state == RedoState.PAUSED ? "; run \"redo resume\" there" : ""));
         }
         if (missingRange().isPresent()) {
-            return Optional.of("commits were acknowledged that it lacks: " + missingRange().get());
+            return Optional.of(
+                    "commits were acknowledged that it lacks: " + missingRange().get());
         }
         if (listening.get().isEmpty()) {
-            return Optional.of("it listens nowhere, so that nobody could follow it as a primary. Start it with --listen URI, or run"
-                    + " \"set listen_addresses URI\" there");
+            return Optional.of(
+                    "it listens nowhere, so that nobody could follow it as a primary. Start it with --listen URI, or run"
+                            + " \"set listen_addresses URI\" there");
         }
         if (replication.downstream().serves(primaryName)) {
-            return Optional.of("a standby named \"" + primaryName + "\" follows it already, and so would this server be called: give"
+            return Optional.of("a standby named \"" + primaryName
+                    + "\" follows it already, and so would this server be called: give"
                     + " that one another application_name");
         }
         return Optional.empty();
@@ -725,7 +728,10 @@ final class Standby implements StandbyControl, AutoCloseable {
     }
 
     private void promoteWhereRecoveryEnded() {
-        request(true, false, hasTarget() ? "recovery target " + config.recovery().target() : "no recovery target specified");
+        request(
+                true,
+                false,
+                hasTarget() ? "recovery target " + config.recovery().target() : "no recovery target specified");
     }
 
     private String whereRecoveryEnded() {

@@ -97,6 +97,7 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
     private final FrameworkListener framework;
 
     private volatile Settings settings;
+    private volatile boolean bundlesChanged = true;
     private volatile boolean promoted;
     private volatile boolean following;
     private boolean refused;
@@ -118,7 +119,10 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
             admin.getConfiguration(pid, "?").delete();
         }
         worker = new ThreadWorkers().start("configuration", this::look);
-        bundles = event -> worker.wake();
+        bundles = event -> {
+            bundlesChanged = true;
+            worker.wake();
+        };
         framework = event -> worker.wake();
         context.addBundleListener(bundles);
         context.addFrameworkListener(framework);
@@ -219,9 +223,7 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
 
     /** Returns what a parameter was when this server was a standby last. */
     private Optional<String> formerly(String parameter) throws ParameterException, IOException {
-        return read(Promotion.DONE_FILE)
-                .flatMap(file -> file.last(parameter))
-                .map(ConfFile.Entry::value);
+        return read(Promotion.DONE_FILE).flatMap(file -> file.last(parameter)).map(ConfFile.Entry::value);
     }
 
     @Override
@@ -239,8 +241,8 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
             }
             Settings next = settings().asStandby(file);
             if (!next.problems().isEmpty()) {
-                throw new IOException("this server's configuration is not good for a standby: "
-                        + String.join("; ", next.problems()));
+                throw new IOException(
+                        "this server's configuration is not good for a standby: " + String.join("; ", next.problems()));
             }
             disk.writeAtomically(file.name(), ByteBuffer.wrap(file.text().getBytes(StandardCharsets.UTF_8)));
         } catch (ParameterException e) {
@@ -279,16 +281,20 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
     /** Brings the settings up to what bundles there are. Does nothing where nothing has changed. */
     private synchronized long look() {
         if (isFrameworkActive() && !refused) {
-            if (settings == null) {
-                start();
-            } else {
-                lookForBundles();
-            }
             if (promoted) {
                 return becomePrimary();
             }
             if (following) {
                 return becomeStandby();
+            }
+            // Reading what all bundles declare takes its time, which a change of the role has not.
+            if (bundlesChanged) {
+                bundlesChanged = false;
+                if (settings == null) {
+                    start();
+                } else {
+                    lookForBundles();
+                }
             }
         }
         return Step.UNTIL_WOKEN;
@@ -343,7 +349,8 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
             following = false;
             return Step.UNTIL_WOKEN;
         } catch (ParameterException | IOException e) {
-            log.error("{} cannot be read, which has to be before this server is a standby", Definition.RECOVERY_FILE, e);
+            log.error(
+                    "{} cannot be read, which has to be before this server is a standby", Definition.RECOVERY_FILE, e);
             return RETRY_NANOS;
         }
     }

@@ -24,7 +24,9 @@ import org.osgi.util.tracker.ServiceTracker;
 
 /** Changes which server is the primary. */
 @Component(service = FailoverCommands.class)
-@GogoCommand(scope = "lockstep", function = {"promote", "switchover"})
+@GogoCommand(
+        scope = "lockstep",
+        function = {"promote", "switchover"})
 public final class FailoverCommands {
     /** After a promotion there is nothing left that takes long. */
     private static final long COMMITS_WAIT_MS = 60_000;
@@ -105,8 +107,7 @@ public final class FailoverCommands {
                 endpoint.equals(Words.NONE) ? "" : endpoint,
                 Units.millis(timeout.equals(Words.NONE) ? DEFAULT_TIMEOUT : timeout),
                 Units.bytes(maxLag.equals(Words.NONE) ? DEFAULT_MAX_LAG : maxLag));
-        SwitchedOver done =
-                join(server.primary("switchover is called").switchOver(plan));
+        SwitchedOver done = join(server.primary("switchover is called").switchOver(plan));
         long streaming = awaitFollowing(done);
         long pauseMicros = TimeUnit.NANOSECONDS.toMicros(streaming - done.pausedNanos());
         return json
@@ -139,7 +140,8 @@ public final class FailoverCommands {
                 return now;
             }
             if (now > deadline) {
-                throw new IllegalStateException("\"" + done.standby() + "\" is the primary on timeline " + done.timeline()
+                throw new IllegalStateException("\"" + done.standby() + "\" is the primary on timeline "
+                        + done.timeline()
                         + " from " + Lsn.text(done.startLsn()) + ", but this server does not stream from it yet"
                         + receiver.map(status -> ": " + status.lastError()).orElse("")
                         + "; \"receiver\" says how it goes on");

@@ -142,7 +142,9 @@ class MessageCodecTest {
                 "5EA769AA 00000016 0000000E 0000000000001000 0000000000002000 00000002 6E6F",
                 new Message.DegradedRange(0x1000, 0x2000, "no"));
         assertBytes("6A0D9D86 00000006 0000000F 00000002 7031", new Message.SwitchoverRequest("p1"));
-        assertBytes("A872E00C 0000000F 00000010 00000005 743A2F2F62 00000002 6E6F", new Message.SwitchoverAnswer("t://b", "no"));
+        assertBytes(
+                "A872E00C 0000000F 00000010 00000005 743A2F2F62 00000002 6E6F",
+                new Message.SwitchoverAnswer("t://b", "no"));
         assertBytes("7FFD9B25 00000008 00000011 0000000000001000", new Message.TakeOver(0x1000));
         assertBytes("82A318C0 0000000C 00000012 00000002 0000000000001000", new Message.TookOver(2, 0x1000));
     }
