@@ -89,11 +89,14 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
      * @param level null for the default
      */
     PendingCommit commit(List<Change> changes, CommitLevel level) {
-        PrefixStore target = opened();
         Commits to = commits;
         if (to == null) {
+            if (!wasOpen) {
+                opened(); // says that the server is still recovering
+            }
             throw notPrimary();
         }
+        PrefixStore target = opened();
         int xid = to.nextXid();
         RecordGroup pooled = groups.poll();
         RecordGroup group = pooled == null ? new RecordGroup() : pooled.clear();
