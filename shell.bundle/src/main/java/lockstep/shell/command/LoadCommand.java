@@ -62,7 +62,8 @@ public final class LoadCommand {
             @Descriptor("the file of --acked is not made anew, but goes on at its end")
                     @Parameter(names = "--append", presentValue = "true", absentValue = "false")
                     boolean append,
-            @Descriptor("DIR: when this server hands over, go on at the server of this machine that runs on DIR, and back")
+            @Descriptor(
+                            "DIR: when this server hands over, go on at the server of this machine that runs on DIR, and back")
                     @Parameter(names = "--follow", absentValue = Words.NONE)
                     String follow,
             @Descriptor("N: so many clients, each waiting for its commit before the next; 1 without it")
@@ -97,7 +98,8 @@ public final class LoadCommand {
             throw new IllegalArgumentException("--bytes is for generated records, and --input brings its own");
         }
         if (!input.equals(Words.NONE) && !follow.equals(Words.NONE)) {
-            throw new IllegalArgumentException("--follow is for generated records: of a file, the next line is not known there");
+            throw new IllegalArgumentException(
+                    "--follow is for generated records: of a file, the next line is not known there");
         }
         int clientCount = number("--clients", clients, 1, MAX_CLIENTS);
         int window = number("--outstanding", outstanding, 1, MAX_OUTSTANDING);

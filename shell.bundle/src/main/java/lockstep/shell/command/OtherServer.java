@@ -48,7 +48,8 @@ final class OtherServer {
         long deadline = System.nanoTime() + PATIENCE_NANOS;
         while (!isPrimary()) {
             if (System.nanoTime() - deadline > 0) {
-                throw new IOException("the server on " + directory + " has not become a primary; its \"status\" says what it is");
+                throw new IOException(
+                        "the server on " + directory + " has not become a primary; its \"status\" says what it is");
             }
             TimeUnit.MILLISECONDS.sleep(LOOK_MS);
         }
