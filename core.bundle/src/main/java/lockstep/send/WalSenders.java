@@ -72,6 +72,8 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
     /** Changes how standbys are served, from now on. */
     public void configure(SenderConfig newConfig) {
         config = newConfig;
+        // Each set its timer by the times before.
+        senders.forEach(WalSender::wake);
     }
 
     SenderConfig config() {
