@@ -141,7 +141,8 @@ public final class StandbyComponent {
                 Retention.Config.of(server),
                 recoveryConfig,
                 backupOnly,
-                recovery.triggerFile());
+                recovery.triggerFile(),
+                recovery.keepWal().equals("all"));
     }
 
     @Activate
