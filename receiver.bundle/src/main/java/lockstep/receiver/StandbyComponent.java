@@ -61,7 +61,7 @@ public final class StandbyComponent {
     private final Standby standby;
 
     private ServiceRegistration<StandbyControl> service;
-    private ServiceRegistration<WalSenders> sendersService;
+    private ServiceRegistration<?> sendersService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
 
@@ -190,7 +190,7 @@ public final class StandbyComponent {
             sendersService = null;
         }
         if (senders != null && service != null) {
-            sendersService = context.registerService(WalSenders.class, senders, null);
+            sendersService = WalSenders.register(context, senders);
         }
     }
 

@@ -1,5 +1,6 @@
 package lockstep.transport.postgres;
 
+import lockstep.send.ServedLog;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
@@ -9,9 +10,14 @@ import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
 import lockstep.transport.postgres.netty.EventLoops;
 import lockstep.transport.postgres.netty.SocketIo;
+import lockstep.transport.postgres.server.PostgresListener;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 
 /** Speaks PostgreSQL's streaming replication protocol: {@code postgresql://HOST:PORT}. */
 @Component(service = Transport.class)
@@ -21,10 +27,26 @@ public final class PostgresTransport implements Transport {
 
     private final SocketIo io = SocketIo.best();
     private final EventLoops loops = new EventLoops(io);
+    private volatile ServedLog servedLog;
 
     /** Starts nothing yet: threads come with listeners and sessions. */
     @Activate
     public PostgresTransport() {}
+
+    /** The log that this server serves. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    void setServedLog(ServedLog served) {
+        servedLog = served;
+    }
+
+    void unsetServedLog(ServedLog leaving) {
+        if (servedLog == leaving) {
+            servedLog = null;
+        }
+    }
 
     @Override
     public String scheme() {
@@ -33,7 +55,7 @@ public final class PostgresTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-        throw new TransportException("cannot listen on " + endpoint);
+        return PostgresListener.open(io, loops, endpoint, acceptor, () -> servedLog);
     }
 
     @Override

@@ -30,7 +30,7 @@ public sealed interface Message {
      * @param slotName the replication slot that the primary keeps WAL with; empty for none
      * @param systemId the system the standby's WAL belongs to
      * @param timeline the timeline of the standby's last byte
-     * @param epoch the epoch of the standby's last byte
+     * @param epoch the epoch of the standby's last byte; 0 from a peer that gets only flushed WAL and knows no epochs
      * @param startLsn the end of the standby's valid WAL
      * @param newestTimeline the newest timeline the standby knows of. A primary that hears of one newer than its own has been
      *     replaced
