@@ -87,7 +87,10 @@ final class Conninfo {
 
     private Conninfo(Map<String, String> options) {
         this.options = options;
-        hosts = hosts(get("host").orElse("localhost"), get("hostaddr").orElse(""), get("port").orElse(""));
+        hosts = hosts(
+                get("host").orElse("localhost"),
+                get("hostaddr").orElse(""),
+                get("port").orElse(""));
         channelBinding = switch (get("channel_binding").orElse("prefer")) {
             case "disable" -> ChannelBinding.DISABLE;
             case "prefer" -> ChannelBinding.PREFER;
@@ -100,7 +103,8 @@ final class Conninfo {
             case "standby", "read-only" -> Target.STANDBY;
             default -> throw bad("target_session_attrs", "any, primary, read-write, standby or read-only");
         };
-        timeoutMs = TimeUnit.SECONDS.toMillis(number("connect_timeout", get("connect_timeout").orElse("0")));
+        timeoutMs = TimeUnit.SECONDS.toMillis(
+                number("connect_timeout", get("connect_timeout").orElse("0")));
     }
 
     /**
@@ -195,9 +199,8 @@ final class Conninfo {
         String[] name = (addresses.isEmpty() ? names : addresses).split(",", -1);
         String[] port = ports.split(",", -1);
         if (port.length != 1 && port.length != name.length) {
-            throw new IllegalArgumentException(
-                    "there are " + name.length + " hosts and " + port.length + " ports: expected one port for all, or one"
-                            + " for each");
+            throw new IllegalArgumentException("there are " + name.length + " hosts and " + port.length
+                    + " ports: expected one port for all, or one" + " for each");
         }
         List<Host> found = new ArrayList<>();
         for (int i = 0; i < name.length; i++) {

@@ -90,10 +90,7 @@ final class Login {
                     + (certificate == null ? "the connection has no TLS" : "the server does not offer " + BOUND));
         }
         scram = new ScramClient(
-                offer.mechanisms(),
-                user,
-                password(),
-                binding == ChannelBinding.DISABLE ? null : certificate);
+                offer.mechanisms(), user, password(), binding == ChannelBinding.DISABLE ? null : certificate);
         return AuthenticationResponse.saslInitial(scram.mechanism(), scram.first());
     }
 

@@ -92,12 +92,7 @@ public final class PostgresClient {
                 }
                 try {
                     return open(
-                            host,
-                            conninfo,
-                            encrypted ? tls : null,
-                            standbyName,
-                            conninfo.timeoutMs(leftMs),
-                            handler);
+                            host, conninfo, encrypted ? tls : null, standbyName, conninfo.timeoutMs(leftMs), handler);
                 } catch (IOException e) {
                     last = e;
                     failures.add(e.getMessage());
@@ -194,7 +189,8 @@ public final class PostgresClient {
     }
 
     private static String why(Throwable cause) {
-        return cause instanceof ConnectException && String.valueOf(cause.getMessage()).contains("refused")
+        return cause instanceof ConnectException
+                        && String.valueOf(cause.getMessage()).contains("refused")
                 ? "connection refused; is the server running, and does it listen there (listen_addresses, port)?"
                 : String.valueOf(cause.getMessage());
     }
@@ -214,7 +210,10 @@ public final class PostgresClient {
         public SessionHandler opened(PostgresSession session) {
             boolean standby = session.connection().parameter("in_hot_standby").equals("on");
             if (target != Target.ANY && standby != (target == Target.STANDBY)) {
-                failed("the server is a " + (standby ? "standby" : "primary") + ", which target_session_attrs excludes", null);
+                failed(
+                        "the server is a " + (standby ? "standby" : "primary")
+                                + ", which target_session_attrs excludes",
+                        null);
             }
             return open.complete(session) ? handler : null;
         }

@@ -178,15 +178,17 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     // What the log is like.
 
     private CompletableFuture<Identity> identify() {
-        return connection.command("IDENTIFY_SYSTEM").thenCompose(system -> connection
-                .command("SHOW wal_segment_size")
-                .thenCompose(size -> history(value(system, 1))
-                        .thenApply(history -> new Identity(
-                                Long.parseUnsignedLong(value(system, 0)),
-                                Integer.parseInt(value(system, 1)),
-                                Lsn.parse(value(system, 2)).value(),
-                                bytes(value(size, 0)),
-                                history))));
+        return connection
+                .command("IDENTIFY_SYSTEM")
+                .thenCompose(system -> connection
+                        .command("SHOW wal_segment_size")
+                        .thenCompose(size -> history(value(system, 1))
+                                .thenApply(history -> new Identity(
+                                        Long.parseUnsignedLong(value(system, 0)),
+                                        Integer.parseInt(value(system, 1)),
+                                        Lsn.parse(value(system, 2)).value(),
+                                        bytes(value(size, 0)),
+                                        history))));
     }
 
     private CompletableFuture<String> history(String timeline) {
@@ -205,7 +207,9 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     }
 
     private static String find(List<List<String>> rows, int column) {
-        return rows.isEmpty() || rows.get(0).size() <= column ? null : rows.get(0).get(column);
+        return rows.isEmpty() || rows.get(0).size() <= column
+                ? null
+                : rows.get(0).get(column);
     }
 
     /** Reads a size such as {@code 16MB}. */
@@ -277,9 +281,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     // WAL.
 
     private void start(StartReplication request) {
-        identify()
-                .thenCompose(identity -> start(request, identity))
-                .whenComplete((done, thrown) -> refuse(thrown));
+        identify().thenCompose(identity -> start(request, identity)).whenComplete((done, thrown) -> refuse(thrown));
     }
 
     private CompletableFuture<Void> start(StartReplication request, Identity identity) {
@@ -373,8 +375,8 @@ final class PostgresSession implements Session, ServerConnection.Owner {
             deliver(new Keepalive(
                     keepalive.endLsn(), keepalive.endLsn(), keepalive.sentAtMicros(), keepalive.replyRequested()));
         } else {
-            throw new MalformedMessageException("the server sent " + message.getClass().getSimpleName()
-                    + ", which only a standby says");
+            throw new MalformedMessageException(
+                    "the server sent " + message.getClass().getSimpleName() + ", which only a standby says");
         }
     }
 

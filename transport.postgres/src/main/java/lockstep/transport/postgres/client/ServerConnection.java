@@ -301,8 +301,7 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
 
     private void startup(X509Certificate certificate) {
         phase = Phase.LOGIN;
-        login = new Login(
-                opening.startup().get("user"), opening.passwords(), opening.channelBinding(), certificate);
+        login = new Login(opening.startup().get("user"), opening.passwords(), opening.channelBinding(), certificate);
         ByteBuf bytes = channel.alloc().ioBuffer();
         new StartupPacket.Startup(StartupPacket.Startup.VERSION_3_0, opening.startup()).encode(bytes);
         channel.writeAndFlush(bytes);
@@ -354,8 +353,8 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
                 || message instanceof CopyData) {
             // Nothing that matters here; what is copied after the end of the copy was on its way.
         } else {
-            throw new MalformedMessageException("the server sent " + message.getClass().getSimpleName()
-                    + ", which has no place here (" + phase + ")");
+            throw new MalformedMessageException("the server sent "
+                    + message.getClass().getSimpleName() + ", which has no place here (" + phase + ")");
         }
     }
 
@@ -402,7 +401,9 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
         if (!(found instanceof IOException)) {
             log.error("the connection with {} failed, which is a defect; it is closed", opening.host(), found);
         }
-        abort(found instanceof IOException ? String.valueOf(found.getMessage()) : "the connection failed: " + found, found);
+        abort(
+                found instanceof IOException ? String.valueOf(found.getMessage()) : "the connection failed: " + found,
+                found);
     }
 
     @Override
