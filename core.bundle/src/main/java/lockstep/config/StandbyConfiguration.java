@@ -47,6 +47,15 @@ public @interface StandbyConfiguration {
     @AttributeDefinition(description = "What the primary calls this standby.")
     String applicationName() default "walreceiver";
 
+    /** {@code all} or {@code needed}. */
+    @AttributeDefinition(
+            description =
+                    "What is kept of the WAL of a PostgreSQL server: all of it, as an archive, until somebody removes the"
+                            + " oldest segments; or what wal_keep_size, slots and connected standbys need. "
+                            + Parameter.AT_START,
+            options = {@Option(label = "all", value = "all"), @Option(label = "needed", value = "needed")})
+    String keepWal() default "all";
+
     /** A command. */
     @AttributeDefinition(
             description =

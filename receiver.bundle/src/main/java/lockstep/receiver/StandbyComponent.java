@@ -1,7 +1,7 @@
 package lockstep.receiver;
 
 import java.io.IOException;
-import java.util.Arrays;
+import java.util.List;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
@@ -25,7 +25,6 @@ import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
-import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
@@ -126,10 +125,7 @@ public final class StandbyComponent {
             boolean backupOnly) {
         return new StandbyConfig(
                 recovery.applicationName(),
-                Arrays.stream(recovery.primaryConninfo().split("[,\\s]+", -1))
-                        .filter(endpoint -> recoveryConfig.standbyMode() && !endpoint.isEmpty())
-                        .map(Endpoint::parse)
-                        .toList(),
+                recoveryConfig.standbyMode() ? PrimaryConninfo.parse(recovery.primaryConninfo()) : List.of(),
                 Units.millis(server.walRetrieveRetryInterval()),
                 Units.millis(server.walReceiverTimeout()),
                 Units.millis(server.walReceiverStatusInterval()),
@@ -141,7 +137,8 @@ public final class StandbyComponent {
                 Retention.Config.of(server),
                 recoveryConfig,
                 backupOnly,
-                recovery.triggerFile());
+                recovery.triggerFile(),
+                recovery.keepWal().equals("all"));
     }
 
     @Activate

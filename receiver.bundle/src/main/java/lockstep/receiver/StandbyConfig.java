@@ -24,6 +24,7 @@ import lockstep.transport.api.Endpoint;
  * @param recovery how far recovery goes, and the archive
  * @param backupOnly whether the server stops as soon as it has a base backup, or cannot take one
  * @param triggerFile {@code trigger_file}: a file that promotes the standby when it is there; empty for none
+ * @param keepsPostgresWal {@code keep_wal}: whether all WAL of a PostgreSQL server is kept
  */
 record StandbyConfig(
         String name,
@@ -39,7 +40,8 @@ record StandbyConfig(
         Retention.Config retention,
         RecoveryConfig recovery,
         boolean backupOnly,
-        String triggerFile) {
+        String triggerFile,
+        boolean keepsPostgresWal) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
         if (primaries.isEmpty() && recovery.restoreCommand().isEmpty()) {
@@ -76,6 +78,7 @@ record StandbyConfig(
                 retention,
                 RecoveryConfig.NONE,
                 false,
-                triggerFile);
+                triggerFile,
+                true);
     }
 }

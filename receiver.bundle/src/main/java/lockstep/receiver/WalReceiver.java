@@ -168,7 +168,9 @@ final class WalReceiver implements Conversation {
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
-        acks = new Acknowledger(wal, () -> checkedLsn, redo::appliedLsn, clock);
+        // What PostgreSQL wrote is redone by PostgreSQL alone, so nothing of it is ever applied here.
+        LongSupplier appliedLsn = identity.format().isPostgres() ? () -> Lsn.INVALID : redo::appliedLsn;
+        acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, clock);
         wal.addListener(acks);
     }
 
@@ -343,7 +345,7 @@ final class WalReceiver implements Conversation {
             long heldLsn = Math.max(
                     Math.max(redo.appliedLsn(), redo.consistentLsn()),
                     control.get().redoLsn());
-            possible[0] = heldLsn <= keepLsn;
+            possible[0] = heldLsn <= keepLsn || identity.format().isPostgres();
             if (!possible[0]) {
                 rewind.impossible(keepLsn, heldLsn);
                 return;
@@ -351,6 +353,9 @@ final class WalReceiver implements Conversation {
             wal.awaitFlushed(endLsn);
             rewind.keepAside(wal.files(), keepLsn, endLsn);
             cutOffSettled(keepLsn);
+            if (identity.format().isPostgres()) {
+                redo.returnTo(keepLsn);
+            }
         });
         if (!possible[0]) {
             upstream.backOff("it cannot be rewound");

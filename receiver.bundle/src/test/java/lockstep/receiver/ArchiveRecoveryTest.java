@@ -130,7 +130,8 @@ class ArchiveRecoveryTest {
                 new Retention.Config(0, -1, 8 << 20, 10),
                 recovery,
                 backupOnly,
-                "");
+                "",
+                true);
         server = new Standby(
                 config,
                 disk,

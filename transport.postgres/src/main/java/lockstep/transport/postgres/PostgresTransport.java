@@ -1,5 +1,7 @@
 package lockstep.transport.postgres;
 
+import lockstep.config.StandbyConfiguration;
+import lockstep.security.Security;
 import lockstep.send.ServedLog;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
@@ -8,30 +10,43 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.postgres.client.PostgresClient;
 import lockstep.transport.postgres.netty.EventLoops;
 import lockstep.transport.postgres.netty.SocketIo;
 import lockstep.transport.postgres.server.PostgresListener;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Modified;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 
 /** Speaks PostgreSQL's streaming replication protocol: {@code postgresql://HOST:PORT}. */
-@Component(service = Transport.class)
+@Component(service = Transport.class, configurationPid = StandbyConfiguration.PID)
 public final class PostgresTransport implements Transport {
     /** The scheme of its endpoints. */
     public static final String SCHEME = "postgresql";
 
     private final SocketIo io = SocketIo.best();
     private final EventLoops loops = new EventLoops(io);
+    private final PostgresClient client;
     private volatile ServedLog servedLog;
+    private volatile String standbyName;
 
     /** Starts nothing yet: threads come with listeners and sessions. */
     @Activate
-    public PostgresTransport() {}
+    public PostgresTransport(@Reference Security security, StandbyConfiguration standby) {
+        client = new PostgresClient(io, loops, security, System.getenv());
+        configure(standby);
+    }
+
+    /** Takes another name for the sessions that are opened from then on: a PostgreSQL server is told it first of all. */
+    @Modified
+    public void configure(StandbyConfiguration standby) {
+        standbyName = standby.applicationName();
+    }
 
     /** The log that this server serves. */
     @Reference(
@@ -60,7 +75,7 @@ public final class PostgresTransport implements Transport {
 
     @Override
     public Session connect(Endpoint endpoint, SessionHandler handler) throws TransportException {
-        throw new TransportException("cannot connect to " + endpoint);
+        return client.connect(endpoint, standbyName, handler);
     }
 
     /** Closes all that is open, and returns when the threads have ended. */

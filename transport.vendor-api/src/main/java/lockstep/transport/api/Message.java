@@ -157,6 +157,8 @@ public sealed interface Message {
      * @param epochs the primary's epochs, oldest first
      * @param history the text of the timeline's history file, as in {@link ReplicationStarted}; the redo position may lie on an
      *     earlier timeline
+     * @param postgresVersion the major version of the PostgreSQL server whose log it is, which has no files for this standby; 0
+     *     for a log that Lockstep writes
      */
     record BackupStarted(
             long systemId,
@@ -165,7 +167,8 @@ public sealed interface Message {
             long checkpointLsn,
             long redoLsn,
             List<Epoch> epochs,
-            String history)
+            String history,
+            int postgresVersion)
             implements Message {
         /** Copies the list. */
         public BackupStarted {
