@@ -13,6 +13,7 @@ public final class Main {
             new BackupCommand(),
             new PromoteCommand(),
             new RewindCommand(),
+            new PasswdCommand(),
             new ShellCommand(),
             new StopCommand(),
             new BenchCommand(),

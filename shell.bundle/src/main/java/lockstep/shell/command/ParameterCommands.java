@@ -7,6 +7,7 @@ import java.util.Optional;
 import lockstep.config.Parameter;
 import lockstep.config.ParameterException;
 import lockstep.config.Parameters;
+import lockstep.config.Secrets;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.annotations.GogoCommand;
 import org.osgi.service.component.annotations.Component;
@@ -105,7 +106,10 @@ public final class ParameterCommands {
                     .json();
         }
         return parameter.name()
-                + (waits ? " will be " + given.get(1) + " after a restart of this server; until then it is " : " is ")
+                + (waits
+                        ? " will be " + Secrets.hide(given.get(0), given.get(1))
+                                + " after a restart of this server; until then it is "
+                        : " is ")
                 + parameter.value();
     }
 }

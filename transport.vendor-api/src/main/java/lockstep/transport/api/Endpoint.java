@@ -2,12 +2,17 @@ package lockstep.transport.api;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.regex.Pattern;
 
 /**
  * Where a server listens or is reached: a URI whose scheme names the transport, such as {@code tcp://127.0.0.1:5440}.
  * What else the URI may hold is up to the transport.
  */
 public record Endpoint(URI uri) {
+    /** After the user's name, or in the query. */
+    private static final Pattern PASSWORD =
+            Pattern.compile("(?<=//[^/@\\s:?]{0,255}:)[^/@\\s]*(?=@)|(?<=[?&]password=)[^&\\s]*");
+
     /** Checks that there is a scheme. */
     public Endpoint {
         if (uri.getScheme() == null) {
@@ -25,8 +30,9 @@ public record Endpoint(URI uri) {
         try {
             return new Endpoint(new URI(text.strip()));
         } catch (URISyntaxException e) {
-            throw new IllegalArgumentException(
-                    "\"" + text + "\" is no endpoint: expected SCHEME://…, such as tcp://127.0.0.1:5440", e);
+            // Without the cause, which shows the text as it is.
+            throw new IllegalArgumentException("\"" + withoutPassword(text)
+                    + "\" is no endpoint: expected SCHEME://…, such as tcp://127.0.0.1:5440");
         }
     }
 
@@ -35,8 +41,13 @@ public record Endpoint(URI uri) {
         return uri.getScheme();
     }
 
+    /** Returns the text form, without a password that may be in it: it is for people and logs. */
     @Override
     public String toString() {
-        return uri.toString();
+        return withoutPassword(uri.toString());
+    }
+
+    private static String withoutPassword(String text) {
+        return PASSWORD.matcher(text).replaceAll("***");
     }
 }
