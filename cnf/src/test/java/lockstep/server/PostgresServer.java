@@ -65,9 +65,22 @@ final class PostgresServer implements AutoCloseable {
     PostgresServer standbyOf(int otherPort, String name) throws IOException {
         PostgresServer server = new PostgresServer();
         server.program(
-                "pg_basebackup", "-D", server.data(), "-h", "127.0.0.1", "-p", "" + port, "-U", USER, "-R", "-c", "fast");
-        server.configure("primary_conninfo = 'host=127.0.0.1 port=" + otherPort + " user=" + USER
-                + " application_name=" + name + "'", "wal_retrieve_retry_interval = 100ms");
+                "pg_basebackup",
+                "-D",
+                server.data(),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                "" + port,
+                "-U",
+                USER,
+                "-R",
+                "-c",
+                "fast");
+        server.configure(
+                "primary_conninfo = 'host=127.0.0.1 port=" + otherPort + " user=" + USER + " application_name=" + name
+                        + "'",
+                "wal_retrieve_retry_interval = 100ms");
         Files.delete(server.home.resolve("data/postgresql.auto.conf"));
         server.start();
         return server;

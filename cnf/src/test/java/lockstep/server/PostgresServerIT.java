@@ -91,10 +91,18 @@ final class PostgresServerIT {
         Path received = Files.createDirectory(folder.resolve("received"));
         Path compressed = Files.createDirectory(folder.resolve("compressed"));
         try (ServerProcess primary = ServerProcess.primary(
-                folder.resolve("p"), "--listen", endpoint, "--set", "wal_segment_size=1MB", "--set", "wal_keep_size=1GB")) {
+                folder.resolve("p"),
+                "--listen",
+                endpoint,
+                "--set",
+                "wal_segment_size=1MB",
+                "--set",
+                "wal_keep_size=1GB")) {
             primary.start();
-            assertEquals(0, ServerProcess.run(receivewal("s1", received, "--slot", "s1", "--create-slot"))
-                    .status());
+            assertEquals(
+                    0,
+                    ServerProcess.run(receivewal("s1", received, "--slot", "s1", "--create-slot"))
+                            .status());
             Process idle = receive("idle", compressed, "--compress=gzip:1", "--no-loop");
             primary.await(() -> row(primary, "idle").contains("\"state\":\"streaming\""));
             // It never says what it has flushed, so it does not count.
@@ -103,13 +111,18 @@ final class PostgresServerIT {
             primary.await(() -> primary.askNumber("waiters", "queue") >= 0
                     && primary.shell("queue", "--json").contains("\"level\":\"on\",\"waiters\":1"));
             Process standby = receive("s1", received, "--slot", "s1", "--synchronous", "--no-loop");
-            assertTrue(waits.join().out().contains("REPLICATED(on)"), () -> waits.join().toString());
+            assertTrue(
+                    waits.join().out().contains("REPLICATED(on)"),
+                    () -> waits.join().toString());
             assertEquals("sync", ServerProcess.member(row(primary, "s1"), "sync_state"));
-            Result load = primary.tryShell("load", "--outstanding", "100", "--bytes", "5000", "--seconds", "2", "--json");
+            Result load =
+                    primary.tryShell("load", "--outstanding", "100", "--bytes", "5000", "--seconds", "2", "--json");
             assertEquals("0", ServerProcess.member(load.out(), "local_only"), load::toString);
             assertTrue(Pair.segments(primary).size() > 2);
 
-            assertTrue(psql("IDENTIFY_SYSTEM").out().contains("|1|"), () -> psql("IDENTIFY_SYSTEM").toString());
+            assertTrue(
+                    psql("IDENTIFY_SYSTEM").out().contains("|1|"),
+                    () -> psql("IDENTIFY_SYSTEM").toString());
             assertEquals("1MB\n", psql("SHOW wal_segment_size").out());
             assertTrue(psql("READ_REPLICATION_SLOT s1").out().startsWith("physical|"));
             assertTrue(psql("TIMELINE_HISTORY 1").err().contains("could not open file"));
@@ -137,7 +150,8 @@ final class PostgresServerIT {
             try (InputStream in = new GZIPInputStream(Files.newInputStream(first))) {
                 assertArrayEquals(
                         Files.readAllBytes(server.directory()
-                                .resolve("pg_wal/" + first.getFileName().toString().replace(".gz", ""))),
+                                .resolve("pg_wal/"
+                                        + first.getFileName().toString().replace(".gz", ""))),
                         in.readAllBytes());
             }
         }
@@ -156,7 +170,12 @@ final class PostgresServerIT {
     /** Has {@code pg_waldump} read all records; returns where the next one would begin. */
     private static String dumpedUpTo(Path directory, String startLsn) {
         Result dump = ServerProcess.run(List.of(
-                PostgresServer.PROGRAMS + "pg_waldump", "--quiet", "--path", directory.toString(), "--start", startLsn));
+                PostgresServer.PROGRAMS + "pg_waldump",
+                "--quiet",
+                "--path",
+                directory.toString(),
+                "--start",
+                startLsn));
         Matcher end = END_OF_LOG.matcher(dump.err());
         assertTrue(end.find(), dump::toString);
         return end.group(1);
@@ -213,14 +232,16 @@ final class PostgresServerIT {
                 CompletableFuture<Result> waitsAgain = postgres.begin("insert into t values (-2, 'over a crash')");
                 relay.await(postgres::isWaitedFor);
                 relay.start();
-                assertEquals(0, waitsAgain.join().status(), () -> waitsAgain.join().toString());
+                assertEquals(
+                        0, waitsAgain.join().status(), () -> waitsAgain.join().toString());
 
                 standby.stop("fast");
                 CompletableFuture<Result> waitsForTwo = postgres.begin("insert into t values (-3, 'two hops')");
                 relay.await(postgres::isWaitedFor);
                 assertFalse(waitsForTwo.isDone());
                 standby.start();
-                assertEquals(0, waitsForTwo.join().status(), () -> waitsForTwo.join().toString());
+                assertEquals(
+                        0, waitsForTwo.join().status(), () -> waitsForTwo.join().toString());
                 postgres.sql("set synchronous_commit = remote_apply; insert into t values (-4, 'at last')");
                 assertEquals("20005", standby.sql("select count(*) from t"));
                 // A standby that finds a part of a page takes it for damage, and kills its own receiver.

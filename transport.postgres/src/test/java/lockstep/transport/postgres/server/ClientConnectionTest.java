@@ -167,8 +167,7 @@ final class ClientConnectionTest {
     @Test
     void theHistoryOfEachTimelineIsThatOfItsAncestors() throws IOException {
         begin();
-        assertEquals(
-                List.of("00000002.history", "1\t0/15000000\tfirst\n"), row(client.ask("TIMELINE_HISTORY 2")));
+        assertEquals(List.of("00000002.history", "1\t0/15000000\tfirst\n"), row(client.ask("TIMELINE_HISTORY 2")));
         assertEquals(
                 List.of("00000003.history", "1\t0/15000000\tfirst\n\n2\t0/16000010\tsecond\n"),
                 row(client.ask("TIMELINE_HISTORY 3")));
@@ -184,8 +183,7 @@ final class ClientConnectionTest {
         assertEquals(Arrays.asList("physical", null, null), row(client.ask("READ_REPLICATION_SLOT t")));
         assertEquals(Arrays.asList(null, null, null), row(client.ask("READ_REPLICATION_SLOT x")));
         assertEquals(
-                "42710",
-                client.askWrongly("CREATE_REPLICATION_SLOT a PHYSICAL").sqlState());
+                "42710", client.askWrongly("CREATE_REPLICATION_SLOT a PHYSICAL").sqlState());
         assertEquals("42704", client.askWrongly("DROP_REPLICATION_SLOT x").sqlState());
         client.say(new Terminate());
         assertNull(client.hear());
@@ -265,7 +263,8 @@ final class ClientConnectionTest {
         heard(StartReplication.class);
         session.send(new Refusal(RefusalCode.WAL_REMOVED, "gone"));
         session.close("refused");
-        ErrorResponse error = assertInstanceOf(ErrorResponse.class, client.answer().get(0));
+        ErrorResponse error =
+                assertInstanceOf(ErrorResponse.class, client.answer().get(0));
         assertEquals("58P01", error.report().sqlState());
         assertEquals(
                 "requested WAL segment 000000030000000000000016 has already been removed",
@@ -314,8 +313,7 @@ final class ClientConnectionTest {
     @Test
     void whomNoRuleLetsInIsToldThatAndGetsNothing() throws IOException {
         Files.writeString(directory.resolve("access.conf"), "postgresql s2 all trust\n");
-        List<BackendMessage> said =
-                client.begin("user", "rep", "replication", "true", "application_name", "s1");
+        List<BackendMessage> said = client.begin("user", "rep", "replication", "true", "application_name", "s1");
         assertEquals(1, said.size(), said::toString);
         assertEquals("28000", ((ErrorResponse) said.get(0)).report().sqlState());
     }

@@ -92,7 +92,9 @@ final class PgClient implements AutoCloseable {
     /** Returns what the server says next; null when it has closed. */
     BackendMessage hear() throws IOException {
         int type = in.read();
-        return type < 0 ? null : BackendMessage.decode((byte) type, Unpooled.wrappedBuffer(in.readNBytes(in.readInt() - 4)));
+        return type < 0
+                ? null
+                : BackendMessage.decode((byte) type, Unpooled.wrappedBuffer(in.readNBytes(in.readInt() - 4)));
     }
 
     /** Returns the bare byte that answers a request for encryption. */
