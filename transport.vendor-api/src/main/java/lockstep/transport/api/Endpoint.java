@@ -10,14 +10,13 @@ import java.util.regex.Pattern;
  */
 public record Endpoint(URI uri) {
     /** After the user's name, or in the query. */
-    private static final Pattern PASSWORD =
-            Pattern.compile("(?<=//[^/@\\s:?]{0,255}:)[^/@\\s]*(?=@)|(?<=[?&]password=)[^&\\s]*");
+    private static final Pattern PASSWORD = Pattern.compile("(//[^/@\\s:?]*:).*(?=@)|([?&]password=)[^&\\s]*");
 
     /** Checks that there is a scheme. */
     public Endpoint {
         if (uri.getScheme() == null) {
             throw new IllegalArgumentException(
-                    "endpoint \"" + uri + "\" has no transport: expected SCHEME://…, such as tcp://127.0.0.1:5440");
+                    "endpoint \"" + withoutPassword(uri.toString()) + "\" has no transport: expected SCHEME://…, such as tcp://127.0.0.1:5440");
         }
     }
 
@@ -48,6 +47,7 @@ public record Endpoint(URI uri) {
     }
 
     private static String withoutPassword(String text) {
-        return PASSWORD.matcher(text).replaceAll("***");
+        return PASSWORD.matcher(text)
+                .replaceAll(found -> (found.group(1) == null ? found.group(2) : found.group(1)) + "***");
     }
 }

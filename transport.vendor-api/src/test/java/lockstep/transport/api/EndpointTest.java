@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,5 +30,19 @@ class EndpointTest {
         var e = assertThrows(IllegalArgumentException.class, () -> Endpoint.parse(text));
         assertTrue(e.getMessage().contains("\"" + text + "\""), e.getMessage());
         assertTrue(e.getMessage().contains("tcp://127.0.0.1:5440"), e.getMessage());
+    }
+
+    @Test
+    void aPasswordIsNotShown() {
+        assertEquals("acme://me:***@host:1", Endpoint.parse("acme://me:sesame@host:1").toString());
+        assertEquals(
+                "acme://host:1?password=***&x=y",
+                Endpoint.parse("acme://host:1?password=sesame&x=y").toString());
+        assertEquals("acme://me@host:1/a:b", Endpoint.parse("acme://me@host:1/a:b").toString());
+        IllegalArgumentException e =
+                assertThrows(IllegalArgumentException.class, () -> Endpoint.parse("acme://me:ses ame@host:1"));
+        assertEquals(
+                "\"acme://me:***@host:1\" is no endpoint: expected SCHEME://…, such as tcp://127.0.0.1:5440",
+                e.getMessage());
     }
 }
