@@ -58,6 +58,7 @@ final class TlsIT {
     }
 
     @Test
+    @SuppressWarnings("try") // one server is ended before the end of its block
     void aStandbyWithACertificateStreamsOverTlsAndKeepsItsSessionWhenTheServersIsReplaced() throws IOException {
         Certificates certificates =
                 new Certificates(folder.resolve("ca")).sign("db1").sign("s1").sign("new", NEARLY_EXPIRED_DAYS);

@@ -8,8 +8,9 @@ public final class Secrets {
     public static final String HIDDEN = "***";
 
     private static final Pattern NAME = Pattern.compile("(.*[._])?password");
-    private static final Pattern WITHIN = Pattern.compile(
-            "(?<=//[^/@\\s:?]{0,255}:)[^/@\\s]*(?=@)|(?<=\\bpassword\\s{0,9}=\\s{0,9})('[^']*'|[^&\\s]*)");
+    /** {@code //user:PASSWORD@}, {@code password=PASSWORD}; the second may be quoted. */
+    private static final Pattern WITHIN =
+            Pattern.compile("(//[^/@\\s:?]*:)[^\\s,]*(?=@)|(\\bpassword\\s*=\\s*)('(?:[^'\\\\]|\\\\.)*'|[^&\\s]*)");
 
     private Secrets() {}
 
@@ -23,6 +24,6 @@ public final class Secrets {
         if (NAME.matcher(name).matches()) {
             return value.isEmpty() ? value : HIDDEN;
         }
-        return WITHIN.matcher(value).replaceAll(HIDDEN);
+        return WITHIN.matcher(value).replaceAll(found -> (found.group(1) == null ? found.group(2) : found.group(1)) + HIDDEN);
     }
 }

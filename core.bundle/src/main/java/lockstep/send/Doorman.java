@@ -91,6 +91,9 @@ final class Doorman implements Acceptor {
 
         @Override
         public void received(Session session, Message message) {
+            if (refused) {
+                return;
+            }
             if (message instanceof StartReplication start) {
                 judge(session, start.standbyName());
             } else if (message instanceof BaseBackupRequest request) {

@@ -54,7 +54,9 @@ public final class ReplicationCommands {
                     .toList();
             return Fields.present(nodes, "standbys", "no standby is connected", json);
         }
-        List<Fields> rows = standbys().stream().map(ReplicationCommands::row).toList();
+        List<Fields> rows = standbys().stream()
+                .map(standby -> json ? details(standby) : row(standby))
+                .toList();
         return Fields.present(rows, "standbys", "no standby is connected", json);
     }
 
@@ -102,9 +104,12 @@ public final class ReplicationCommands {
                 .text("sync_state", standby.syncState())
                 .time("reply_time", standby.replyMicros())
                 .text("feed", standby.feed())
-                .text("reason", standby.reason())
-                .text("identity", standby.identity())
-                .object("link", link(standby.link()));
+                .text("reason", standby.reason());
+    }
+
+    /** Besides, who it is and how its session is protected, for which a table has no room. */
+    private static Fields details(StandbyView standby) {
+        return row(standby).text("identity", standby.identity()).object("link", link(standby.link()));
     }
 
     /** What is known of the way to a standby; of a certificate also how long it is still valid. */
