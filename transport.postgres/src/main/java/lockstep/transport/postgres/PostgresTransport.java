@@ -32,12 +32,14 @@ public final class PostgresTransport implements Transport {
     private final SocketIo io = SocketIo.best();
     private final EventLoops loops = new EventLoops(io);
     private final PostgresClient client;
+    private final Security security;
     private volatile ServedLog servedLog;
     private volatile PostgresClient.Self self;
 
     /** Starts nothing yet: threads come with listeners and sessions. */
     @Activate
     public PostgresTransport(@Reference Security security, StandbyConfiguration standby) {
+        this.security = security;
         client = new PostgresClient(io, loops, security, System.getenv());
         configure(standby);
     }
@@ -70,7 +72,7 @@ public final class PostgresTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-        return PostgresListener.open(io, loops, endpoint, acceptor, () -> servedLog);
+        return PostgresListener.open(io, loops, endpoint, acceptor, () -> servedLog, security);
     }
 
     @Override

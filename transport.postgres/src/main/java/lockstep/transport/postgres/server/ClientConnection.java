@@ -9,6 +9,7 @@ import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.NetUtil;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
@@ -21,6 +22,9 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import javax.net.ssl.SSLException;
+import lockstep.security.AccessException;
+import lockstep.security.Security;
 import lockstep.send.ServedLog;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.MalformedMessageException;
@@ -32,7 +36,6 @@ import lockstep.transport.api.Peer;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.postgres.netty.EventLoops;
 import lockstep.transport.postgres.protocol.BackendMessage;
-import lockstep.transport.postgres.protocol.BackendMessage.AuthenticationOk;
 import lockstep.transport.postgres.protocol.BackendMessage.BackendKeyData;
 import lockstep.transport.postgres.protocol.BackendMessage.CommandComplete;
 import lockstep.transport.postgres.protocol.BackendMessage.EncryptionAnswer;
@@ -44,6 +47,7 @@ import lockstep.transport.postgres.protocol.CopyMessage.CopyData;
 import lockstep.transport.postgres.protocol.CopyMessage.CopyDone;
 import lockstep.transport.postgres.protocol.FrontendDecoder;
 import lockstep.transport.postgres.protocol.FrontendMessage;
+import lockstep.transport.postgres.protocol.FrontendMessage.AuthenticationResponse;
 import lockstep.transport.postgres.protocol.FrontendMessage.CopyFail;
 import lockstep.transport.postgres.protocol.FrontendMessage.Query;
 import lockstep.transport.postgres.protocol.FrontendMessage.Terminate;
@@ -60,6 +64,7 @@ import lockstep.transport.postgres.server.ReplicationCommand.DropSlot;
 import lockstep.transport.postgres.server.ReplicationCommand.NotUnderstoodException;
 import lockstep.transport.postgres.server.ReplicationCommand.StartReplication;
 import lockstep.wal.TimelineHistory;
+import lockstep.wal.WalLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -72,17 +77,20 @@ import org.slf4j.LoggerFactory;
  * {@code START_REPLICATION}.
  *
  * <pre>
- *   state     event                                      next
- *   STARTUP   Startup for replication, let in            READY      AuthenticationOk … ReadyForQuery
- *             another first packet, too late             ENDED
- *   READY     a command                                  READY      its answer, ReadyForQuery
- *             START_REPLICATION, the core agrees         COPY       CopyBothResponse
- *             Terminate                                  ENDED
- *   COPY      the client's CopyDone                      READY      CopyDone, the end of the copy
- *             the end of the timeline                    DRAIN      CopyDone
- *             the core ends the session                  CLOSING    the end of the copy, or an error
- *   DRAIN     the client's CopyDone                      READY      the next timeline
- *   CLOSING   the peer's end, or a second                ENDED
+ *   state           event                                  next            said
+ *   STARTUP         SslRequest                             STARTUP         a bare byte, and TLS begins
+ *                   Startup for replication                AUTHENTICATION  what {@link Admittance} asks
+ *                   anything else                          CLOSING
+ *   AUTHENTICATION  the client has proved who it is        READY           AuthenticationOk … ReadyForQuery
+ *                   it has not, too late                   CLOSING
+ *   READY           a command                              READY           its answer, ReadyForQuery
+ *                   START_REPLICATION, the core agrees     COPY            CopyBothResponse
+ *                   Terminate                              ENDED
+ *   COPY            the client's CopyDone                  READY           CopyDone, the end of the copy
+ *                   the end of the timeline                DRAIN           CopyDone
+ *                   the core ends the session              CLOSING         the end of the copy, or an error
+ *   DRAIN           the client's CopyDone                  READY           the next timeline
+ *   CLOSING         the peer's end, or a second            ENDED
  * </pre>
  *
  * <p><b>Threads.</b> The connection has an event loop of its own, as each session of transport.tcp: a handler that blocks holds up this
@@ -101,9 +109,11 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private static final String ADMIN_SHUTDOWN = "57P01";
     private static final String QUERY_CANCELED = "57014";
     private static final String INVALID_AUTHORIZATION = "28000";
+    private static final String INVALID_PASSWORD = "28P01";
 
     private enum State {
         STARTUP,
+        AUTHENTICATION,
         READY,
         COPY,
         DRAIN,
@@ -123,7 +133,8 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private final Supplier<ServedLog> servedLog;
     private final Acceptor acceptor;
     private final Opening opening;
-    private final int startupMs;
+    private final Security security;
+    private final ServerTls tls;
     private final FrontendDecoder decoder = new FrontendDecoder(MAX_BODY_BYTES);
     private final Set<String> temporarySlots = new HashSet<>();
 
@@ -131,6 +142,9 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private State state = State.STARTUP;
     private Peer peer = new Peer("(unknown)", "", true);
     private String name = "";
+    private Startup startup;
+    private Admittance admittance;
+    private boolean negotiated;
     private Map<String, String> reported = Map.of();
     private WalStream stream;
     private String cause;
@@ -139,13 +153,15 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
 
     /**
      * @param servedLog the log that is served at the moment; null if none is
-     * @param startupMs how long the client may take until it is let in
+     * @param tls null to be without
      */
-    ClientConnection(Supplier<ServedLog> servedLog, Acceptor acceptor, Opening opening, int startupMs) {
+    ClientConnection(
+            Supplier<ServedLog> servedLog, Acceptor acceptor, Opening opening, Security security, ServerTls tls) {
         this.servedLog = servedLog;
         this.acceptor = acceptor;
         this.opening = opening;
-        this.startupMs = startupMs;
+        this.security = security;
+        this.tls = tls;
     }
 
     @Override
@@ -159,13 +175,14 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     @Override
     public void channelRegistered(ChannelHandlerContext ctx) {
         channel.closeFuture().addListener(closed -> EventLoops.end(channel.eventLoop()));
-        channel.eventLoop().schedule(this::startupTooLate, startupMs, TimeUnit.MILLISECONDS);
+        channel.eventLoop().schedule(this::startupTooLate, security.authenticationTimeoutMs(), TimeUnit.MILLISECONDS);
         ctx.fireChannelRegistered();
     }
 
     private void startupTooLate() {
-        if (state == State.STARTUP) {
-            end("expected a PostgreSQL client to begin within " + startupMs + " ms");
+        if (isStarting()) {
+            end("expected a PostgreSQL client to prove who it is within " + security.authenticationTimeoutMs()
+                    + " ms (authentication_timeout)");
         }
     }
 
@@ -174,12 +191,16 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         peer = new Peer(NetUtil.toSocketAddressString((InetSocketAddress) channel.remoteAddress()), "", true);
     }
 
+    private boolean isStarting() {
+        return state == State.STARTUP || state == State.AUTHENTICATION;
+    }
+
     /** Ends the connection, from any thread: the client is told why. */
     void close(String why) {
         Channel open = channel;
         if (open != null) {
             onLoop(() -> {
-                if (state == State.STARTUP) {
+                if (isStarting()) {
                     end(why);
                 } else if (state != State.CLOSING && state != State.ENDED) {
                     endStream(why);
@@ -210,13 +231,32 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         }
     }
 
-    private void started(StartupPacket packet) {
-        if (packet instanceof SslRequest || packet instanceof GssEncryptionRequest) {
+    private void started(StartupPacket packet) throws MalformedMessageException {
+        if (packet instanceof SslRequest) {
+            startTls();
+        } else if (packet instanceof GssEncryptionRequest) {
             write(EncryptionAnswer.NO);
         } else if (packet instanceof Startup startup) {
             begin(startup);
         } else {
             end("it asks to cancel a query: there are none here");
+        }
+    }
+
+    private void startTls() throws MalformedMessageException {
+        if (tls == null || channel.pipeline().get(SslHandler.class) != null) {
+            write(EncryptionAnswer.NO);
+        } else if (decoder.bufferedBytes() > 0) {
+            throw new MalformedMessageException("the client, or somebody in between, has sent bytes before TLS began");
+        } else {
+            try {
+                SslHandler handler = tls.context().newHandler(channel.alloc());
+                write(EncryptionAnswer.YES);
+                channel.pipeline().addFirst(handler);
+            } catch (IOException e) {
+                log.warn("no TLS for {}: {}", peer.address(), e.getMessage());
+                end("this server has no certificate to show: " + e.getMessage());
+            }
         }
     }
 
@@ -233,13 +273,53 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                             NOT_SUPPORTED,
                             "this is a Lockstep server, which takes replication connections and runs no SQL")
                     .withHint("Connect with replication=true."));
-        } else if (!((InetSocketAddress) channel.remoteAddress()).getAddress().isLoopbackAddress()) {
-            refuse(Report.fatal(
-                    INVALID_AUTHORIZATION,
-                    "no access for replication connection from host \"" + peer.address() + "\", user \"" + user + '"'));
+        } else if (tls != null && channel.pipeline().get(SslHandler.class) == null) {
+            refuse(Report.fatal(INVALID_AUTHORIZATION, "this server wants TLS here")
+                    .withHint("Connect with sslmode=verify-full and sslrootcert."));
         } else {
-            letIn(startup, user);
+            asked(startup, user);
         }
+    }
+
+    private void asked(Startup startup, String user) {
+        name = startup.parameters().getOrDefault("application_name", "");
+        name = name.isEmpty() ? NO_NAME : name;
+        this.startup = startup;
+        state = State.AUTHENTICATION;
+        SslHandler handler = channel.pipeline().get(SslHandler.class);
+        try {
+            admittance = new Admittance(
+                    security,
+                    ((InetSocketAddress) channel.remoteAddress()).getAddress(),
+                    handler == null ? null : TlsFacts.of(handler),
+                    user,
+                    name);
+            authenticated(admittance.begin());
+        } catch (AccessException e) {
+            notAuthenticated(e);
+        }
+    }
+
+    private void authenticated(List<BackendMessage> answers) {
+        List<String> unknown = startup.parameters().keySet().stream()
+                .filter(parameter -> parameter.startsWith("_pq_."))
+                .toList();
+        if (!negotiated && (startup.minor() > 0 || !unknown.isEmpty())) {
+            write(new NegotiateProtocolVersion(0, unknown));
+        }
+        negotiated = true;
+        answers.forEach(this::write);
+        if (admittance.isOver()) {
+            letIn();
+        }
+    }
+
+    private void notAuthenticated(AccessException e) {
+        log.warn("client {} as standby \"{}\" is refused: {}", peer.address(), name, e.getMessage());
+        boolean password = admittance != null && admittance.isAboutPassword();
+        refuse(Report.fatal(
+                password ? INVALID_PASSWORD : INVALID_AUTHORIZATION,
+                admittance == null ? e.getMessage() : admittance.refusal(e)));
     }
 
     private void refuse(Report report) {
@@ -250,17 +330,14 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         writeLast(new ErrorResponse(report));
     }
 
-    private void letIn(Startup startup, String user) {
-        name = startup.parameters().getOrDefault("application_name", "");
-        List<String> unknown = startup.parameters().keySet().stream()
-                .filter(parameter -> parameter.startsWith("_pq_."))
-                .toList();
-        if (startup.minor() > 0 || !unknown.isEmpty()) {
-            write(new NegotiateProtocolVersion(0, unknown));
-        }
-        write(new AuthenticationOk());
+    private void letIn() {
+        peer = new Peer(peer.address(), admittance.identity(), true);
         ServedLog served = servedLog.get();
-        reported = ServerSettings.reported(name, user, served != null && served.isStandby());
+        if (served == null) {
+            refuse(Answers.notServing().asFatal());
+            return;
+        }
+        reported = ServerSettings.reported(name, startup.parameters().get("user"), served);
         reported.forEach((setting, value) -> write(new ParameterStatus(setting, value)));
         ThreadLocalRandom random = ThreadLocalRandom.current();
         write(new BackendKeyData(random.nextInt(), random.nextInt()));
@@ -273,7 +350,17 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         if (state == State.CLOSING || state == State.ENDED) {
             return;
         }
-        if (message instanceof Terminate) {
+        if (state == State.AUTHENTICATION) {
+            if (!(message instanceof AuthenticationResponse response)) {
+                throw new MalformedMessageException("expected an answer to the question for a password, found "
+                        + message.getClass().getSimpleName());
+            }
+            try {
+                authenticated(admittance.hear(response));
+            } catch (AccessException e) {
+                notAuthenticated(e);
+            }
+        } else if (message instanceof Terminate) {
             end(peer.address() + " has ended the connection");
         } else if (state == State.READY) {
             ask(message);
@@ -333,15 +420,15 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
 
     private void startReplication(StartReplication asked, ServedLog served) {
         TimelineHistory history = served.history();
-        Report outside = Answers.outsideHistory(asked, history);
+        Report objection = Answers.objection(asked, history, served.flushedLsn());
         int timeline = asked.timeline() == 0 ? history.timeline() : asked.timeline();
         long timelineEndLsn = history.endOf(timeline);
-        if (outside != null) {
-            answer(Answers.error(outside));
+        if (objection != null) {
+            answer(Answers.error(objection));
         } else if (asked.startLsn() == timelineEndLsn) {
             answer(Answers.endOfCopy(timeline, history));
         } else {
-            open(new WalStream(channel, peer, this, timeline, timelineEndLsn), asked, served);
+            open(new WalStream(channel, peer, this, timeline, asked.startLsn(), timelineEndLsn), asked, served);
         }
     }
 
@@ -360,13 +447,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
             return;
         }
         deliver(new Message.StartReplication(
-                name.isEmpty() ? NO_NAME : name,
-                asked.slot(),
-                served.systemId(),
-                opened.timeline(),
-                0,
-                asked.startLsn(),
-                opened.timeline()));
+                name, asked.slot(), served.systemId(), opened.timeline(), 0, asked.startLsn(), opened.timeline()));
     }
 
     private void copied(FrontendMessage message) throws MalformedMessageException {
@@ -428,7 +509,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                     state = State.READY;
                     Message.Refusal refusal = ended.refusal();
                     answer(Answers.error(
-                            refusal == null ? Report.error(ADMIN_SHUTDOWN, ended.cause()) : Answers.report(refusal)));
+                            refusal == null ? Report.error(ADMIN_SHUTDOWN, ended.cause()) : report(ended)));
                 }
                 case TIMELINE -> state = State.DRAIN;
                 case SHUTDOWN -> {
@@ -440,9 +521,19 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                     fatal(
                             ended.refusal() == null
                                     ? Report.fatal(ADMIN_SHUTDOWN, "terminating connection: " + ended.cause())
-                                    : Answers.report(ended.refusal()));
+                                    : report(ended));
             }
         });
+    }
+
+    private Report report(WalStream ended) {
+        ServedLog served = servedLog.get();
+        return Answers.report(
+                ended.refusal(), served == null ? "" : segment(ended, new WalLayout(served.segmentBytes())));
+    }
+
+    private static String segment(WalStream stream, WalLayout layout) {
+        return layout.segmentName(stream.timeline(), layout.segmentOf(stream.nextLsn()));
     }
 
     /** Ends the stream, if there is one that has not ended. */
@@ -559,7 +650,14 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
      * TCP throw away what is on its way to the client.
      */
     private void writeLast(BackendMessage message) {
-        channel.writeAndFlush(encoded(message)).addListener(sent -> ((DuplexChannel) channel).shutdownOutput());
+        SslHandler encrypted = channel.pipeline().get(SslHandler.class);
+        channel.writeAndFlush(encoded(message)).addListener(sent -> {
+            if (encrypted == null) {
+                ((DuplexChannel) channel).shutdownOutput();
+            } else {
+                encrypted.closeOutbound();
+            }
+        });
         channel.eventLoop().schedule(() -> channel.close(), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
     }
 
@@ -570,7 +668,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     }
 
     private void malformed(MalformedMessageException e) {
-        if (state == State.STARTUP) {
+        if (isStarting()) {
             end(e.getMessage());
         } else if (state != State.CLOSING && state != State.ENDED) {
             log.warn("connection of {} is closed: {}", peer.address(), e.getMessage());
@@ -583,6 +681,8 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable e) {
         if (e instanceof DecoderException && e.getCause() instanceof MalformedMessageException malformed) {
             malformed(malformed);
+        } else if (e instanceof DecoderException && e.getCause() instanceof SSLException) {
+            end("TLS with " + peer.address() + " failed: " + e.getCause().getMessage());
         } else {
             if (!(e instanceof IOException)) {
                 log.error("connection of {} failed, which is a defect; it is closed", peer.address(), e);
@@ -598,7 +698,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         cause = cause == null ? peer.address() + " closed the connection" : cause;
         endStream(cause);
         dropTemporarySlots();
-        if (last == State.STARTUP) {
+        if (last == State.STARTUP || last == State.AUTHENTICATION) {
             opening.failed(cause);
         }
     }

@@ -8,11 +8,14 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.util.NetUtil;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import lockstep.security.AccessException;
+import lockstep.security.Security;
+import lockstep.security.Startups;
 import lockstep.send.ServedLog;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
@@ -27,26 +30,33 @@ import org.slf4j.LoggerFactory;
 @SuppressWarnings("FutureReturnValueIgnored") // what fails on a channel closes it, and that is heard
 public final class PostgresListener extends ChannelInboundHandlerAdapter implements Listener {
     private static final Logger log = LoggerFactory.getLogger(PostgresListener.class);
-    private static final int MAX_STARTING = 64;
-    private static final int STARTUP_MS = 30_000;
     private static final long PAUSE_MS = 1_000;
 
     private final EventLoops loops;
-    private final ListenAddress address;
     private final Acceptor acceptor;
     private final Supplier<ServedLog> servedLog;
-    private final AtomicInteger starting = new AtomicInteger();
+    private final Security security;
+    private final Startups startups;
+    private final ServerTls tls;
 
     private volatile Channel channel;
     private volatile Endpoint endpoint;
     private volatile boolean closed;
 
     private PostgresListener(
-            EventLoops loops, ListenAddress address, Acceptor acceptor, Supplier<ServedLog> servedLog) {
+            EventLoops loops,
+            Endpoint endpoint,
+            Acceptor acceptor,
+            Supplier<ServedLog> servedLog,
+            Security security,
+            ServerTls tls) {
         this.loops = loops;
-        this.address = address;
+        this.endpoint = endpoint;
         this.acceptor = acceptor;
         this.servedLog = servedLog;
+        this.security = security;
+        this.tls = tls;
+        startups = security.startups();
     }
 
     /**
@@ -55,14 +65,26 @@ public final class PostgresListener extends ChannelInboundHandlerAdapter impleme
      * @param servedLog the log that is served at the moment; null if none is
      */
     public static Listener open(
-            SocketIo io, EventLoops loops, Endpoint endpoint, Acceptor acceptor, Supplier<ServedLog> servedLog)
+            SocketIo io,
+            EventLoops loops,
+            Endpoint endpoint,
+            Acceptor acceptor,
+            Supplier<ServedLog> servedLog,
+            Security security)
             throws TransportException {
         ListenAddress address = ListenAddress.of(endpoint);
         InetSocketAddress local = address.resolve();
         if (local.isUnresolved()) {
             throw new TransportException("cannot listen on " + endpoint + ": unknown host " + address.host());
         }
-        PostgresListener listener = new PostgresListener(loops, address, acceptor, servedLog);
+        boolean ssl = address.ssl() == null ? security.listensWithTls() : address.ssl();
+        if (!ssl && !address.insecure() && !local.getAddress().isLoopbackAddress()) {
+            throw new TransportException("cannot listen on " + endpoint
+                    + " without TLS: others than this machine could connect there. Set ssl = on and ssl_cert_file, or"
+                    + " add ?insecure=on to the endpoint if the network is safe");
+        }
+        PostgresListener listener = new PostgresListener(
+                loops, endpoint, acceptor, servedLog, security, ssl ? tls(endpoint, security) : null);
         EventLoop loop;
         try {
             loop = loops.start("postgres-listener-" + address.port(), listener::close);
@@ -81,10 +103,20 @@ public final class PostgresListener extends ChannelInboundHandlerAdapter impleme
             throw new TransportException(
                     "cannot listen on " + endpoint + ": " + bound.cause().getMessage(), bound.cause());
         }
-        listener.endpoint = address.withPort(
-                        ((InetSocketAddress) bound.channel().localAddress()).getPort())
-                .endpoint();
+        listener.endpoint =
+                address.withPort(endpoint, ((InetSocketAddress) bound.channel().localAddress()).getPort());
         return listener;
+    }
+
+    /** Finds out now whether there is a certificate, and not when the first client comes. */
+    private static ServerTls tls(Endpoint endpoint, Security security) throws TransportException {
+        ServerTls tls = new ServerTls(security);
+        try {
+            tls.context();
+        } catch (IOException e) {
+            throw new TransportException("cannot listen on " + endpoint + " with TLS: " + e.getMessage(), e);
+        }
+        return tls;
     }
 
     @Override
@@ -122,12 +154,16 @@ public final class PostgresListener extends ChannelInboundHandlerAdapter impleme
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         Channel accepted = (Channel) message;
         String peer = text(accepted.remoteAddress());
-        if (starting.incrementAndGet() > MAX_STARTING) {
-            log.warn("{} refuses {}: {} clients are being let in already", this, peer, MAX_STARTING);
-            refuse(accepted);
+        Runnable leave;
+        try {
+            leave = startups.enter(((InetSocketAddress) accepted.remoteAddress()).getAddress());
+        } catch (AccessException e) {
+            log.warn("{} refuses {}: {}", this, peer, e.getMessage());
+            accepted.unsafe().closeForcibly();
             return;
         }
-        ClientConnection connection = new ClientConnection(servedLog, acceptor, new Arrival(peer), STARTUP_MS);
+        ClientConnection connection =
+                new ClientConnection(servedLog, acceptor, new Arrival(peer, leave), security, tls);
         try {
             EventLoop loop = loops.start("postgres-client-" + peer, () -> connection.close(EventLoops.WITHDRAWN));
             accepted.pipeline().addLast(connection);
@@ -135,23 +171,20 @@ public final class PostgresListener extends ChannelInboundHandlerAdapter impleme
             loop.execute(() -> loop.register(accepted).addListener(registered -> {
                 if (!registered.isSuccess()) {
                     log.warn("{} cannot serve {}", this, peer, registered.cause());
-                    refuse(accepted);
+                    leave.run();
+                    accepted.unsafe().closeForcibly();
                     EventLoops.end(loop);
                 }
             }));
         } catch (Exception | OutOfMemoryError e) {
             log.warn("{} cannot serve {}", this, peer, e);
-            refuse(accepted);
+            leave.run();
+            accepted.unsafe().closeForcibly();
         }
     }
 
     private static String text(SocketAddress remote) {
         return remote instanceof InetSocketAddress inet ? NetUtil.toSocketAddressString(inet) : String.valueOf(remote);
-    }
-
-    private void refuse(Channel connection) {
-        starting.decrementAndGet();
-        connection.unsafe().closeForcibly();
     }
 
     /** Accepting failed, mostly for want of file descriptors: the next try comes a little later. */
@@ -164,19 +197,21 @@ public final class PostgresListener extends ChannelInboundHandlerAdapter impleme
 
     private final class Arrival implements ClientConnection.Opening {
         private final String peer;
+        private final Runnable leave;
 
-        Arrival(String peer) {
+        Arrival(String peer, Runnable leave) {
             this.peer = peer;
+            this.leave = leave;
         }
 
         @Override
         public void opened() {
-            starting.decrementAndGet();
+            leave.run();
         }
 
         @Override
         public void failed(String why) {
-            starting.decrementAndGet();
+            leave.run();
             if (!closed) {
                 log.warn("{} refused {}: {}", PostgresListener.this, peer, why);
             }
@@ -185,6 +220,6 @@ public final class PostgresListener extends ChannelInboundHandlerAdapter impleme
 
     @Override
     public String toString() {
-        return "listener on " + (endpoint == null ? address.endpoint() : endpoint);
+        return "listener on " + endpoint;
     }
 }
