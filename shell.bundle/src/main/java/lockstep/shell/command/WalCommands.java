@@ -72,7 +72,7 @@ public final class WalCommands {
                     boolean json,
             @Descriptor(
                             "ls | dump [FROM] [TO] | stats [FROM] [TO] | verify | switch | restore-point NAME; FROM and TO are LSNs, without"
-                                    + " FROM from the last checkpoint's redo position")
+                                    + " FROM from the last checkpoint's redo position, or, to count, from the oldest segment")
                     String... words)
             throws IOException, InterruptedException {
         Words given = new Words(USAGE, 1, MAX_WORDS, words);
@@ -176,7 +176,7 @@ public final class WalCommands {
         WalStatistics statistics = new WalStatistics(control.format());
         inspector(control)
                 .dump(
-                        from.map(text -> Lsn.parse(text).value()).orElse(control.redoLsn()),
+                        from.map(text -> Lsn.parse(text).value()).orElse(0L),
                         to.map(text -> Lsn.parse(text).value()).orElse(Long.MAX_VALUE),
                         statistics::add);
         List<WalStatistics.Count> counts = new ArrayList<>(statistics.counts());

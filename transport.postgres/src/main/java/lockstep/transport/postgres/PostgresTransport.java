@@ -34,7 +34,7 @@ public final class PostgresTransport implements Transport {
     private final PostgresClient client;
     private final Security security;
     private volatile ServedLog servedLog;
-    private volatile String standbyName;
+    private volatile PostgresClient.Self self;
 
     /** Starts nothing yet: threads come with listeners and sessions. */
     @Activate
@@ -47,7 +47,7 @@ public final class PostgresTransport implements Transport {
     /** Takes another name for the sessions that are opened from then on: a PostgreSQL server is told it first of all. */
     @Modified
     public void configure(StandbyConfiguration standby) {
-        standbyName = standby.applicationName();
+        self = new PostgresClient.Self(standby.applicationName(), standby.primarySlotCreate());
     }
 
     /** The log that this server serves. */
@@ -77,7 +77,7 @@ public final class PostgresTransport implements Transport {
 
     @Override
     public Session connect(Endpoint endpoint, SessionHandler handler) throws TransportException {
-        return client.connect(endpoint, standbyName, handler);
+        return client.connect(endpoint, self, handler);
     }
 
     /** Closes all that is open, and returns when the threads have ended. */

@@ -252,9 +252,9 @@ final class Conninfo {
         return get("password");
     }
 
-    /** Returns the file that may have the password, if the endpoint says which. */
-    Optional<String> passfile() {
-        return get("passfile");
+    /** Returns what is said of where passwords are. */
+    Map<String, String> passwords() {
+        return get("passfile").map(file -> Map.of("passfile", file)).orElse(Map.of());
     }
 
     /**

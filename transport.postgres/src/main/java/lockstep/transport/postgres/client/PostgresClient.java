@@ -56,6 +56,14 @@ public final class PostgresClient {
     private final Security security;
     private final Map<String, String> environment;
 
+    /**
+     * A standby that connects.
+     *
+     * @param name what the server calls it if the endpoint does not say
+     * @param makesSlots whether it has its replication slot made where there is none
+     */
+    public record Self(String name, boolean makesSlots) {}
+
     /** @param environment where libpq's variables may be */
     public PostgresClient(SocketIo io, EventLoops loops, Security security, Map<String, String> environment) {
         this.io = io;
@@ -67,20 +75,19 @@ public final class PostgresClient {
     /**
      * Opens a session; see {@link lockstep.transport.api.Transport#connect}.
      *
-     * @param standbyName what the server calls this standby if the endpoint does not say
+     * @param self who connects
      */
-    public Session connect(Endpoint endpoint, String standbyName, SessionHandler handler) throws TransportException {
+    public Session connect(Endpoint endpoint, Self self, SessionHandler handler) throws TransportException {
         try {
             Conninfo conninfo = Conninfo.of(endpoint, environment);
             ClientTls tls = security.clientTls(conninfo.tls(), SslMode.PREFER);
-            return connect(conninfo, tls, standbyName, handler);
+            return connect(conninfo, tls, self, handler);
         } catch (IOException | IllegalArgumentException e) {
             throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
         }
     }
 
-    private Session connect(Conninfo conninfo, ClientTls tls, String standbyName, SessionHandler handler)
-            throws IOException {
+    private Session connect(Conninfo conninfo, ClientTls tls, Self self, SessionHandler handler) throws IOException {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(OPEN_MS);
         List<String> failures = new ArrayList<>();
         IOException last = null;
@@ -91,8 +98,7 @@ public final class PostgresClient {
                     break;
                 }
                 try {
-                    return open(
-                            host, conninfo, encrypted ? tls : null, standbyName, conninfo.timeoutMs(leftMs), handler);
+                    return open(host, conninfo, encrypted ? tls : null, self, conninfo.timeoutMs(leftMs), handler);
                 } catch (IOException e) {
                     last = e;
                     failures.add(e.getMessage());
@@ -120,14 +126,13 @@ public final class PostgresClient {
                 && answer.sqlState().equals(INVALID_AUTHORIZATION);
     }
 
-    private Session open(
-            Host host, Conninfo conninfo, ClientTls tls, String standbyName, long timeoutMs, SessionHandler handler)
+    private Session open(Host host, Conninfo conninfo, ClientTls tls, Self self, long timeoutMs, SessionHandler handler)
             throws IOException {
         Map<String, String> startup = new LinkedHashMap<>();
         startup.put("user", conninfo.user());
         startup.put("database", conninfo.database());
         startup.put("replication", "true");
-        startup.put("application_name", conninfo.applicationName(standbyName));
+        startup.put("application_name", conninfo.applicationName(self.name()));
         conninfo.serverOptions().ifPresent(text -> startup.put("options", text));
         Departure departure = new Departure(conninfo.target(), handler);
         PostgresSession session = new PostgresSession(
@@ -138,6 +143,7 @@ public final class PostgresClient {
                         startup,
                         () -> password(conninfo, host),
                         conninfo.channelBinding()),
+                self.makesSlots(),
                 departure);
         EventLoop loop = loops.start("postgres-session-" + host, () -> session.close(EventLoops.WITHDRAWN));
         loop.execute(() -> connect(loop, host, session, (int) timeoutMs));
@@ -147,7 +153,7 @@ public final class PostgresClient {
     private char[] password(Conninfo conninfo, Host host) throws IOException {
         return conninfo.password().isPresent()
                 ? conninfo.password().get().toCharArray()
-                : security.password(host.name(), host.port(), conninfo.user());
+                : security.password(conninfo.passwords(), host.name(), host.port(), conninfo.user());
     }
 
     private static SslContext context(ClientTls tls) throws IOException {

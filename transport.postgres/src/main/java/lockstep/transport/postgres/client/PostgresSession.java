@@ -71,6 +71,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     private static final List<Epoch> EPOCHS = List.of(new Epoch(1, 0));
 
     private static final String DUPLICATE_OBJECT = "42710";
+    private static final String NO_SUCH_OBJECT = "42704";
 
     /** What a server says of itself. */
     private record Identity(long systemId, int timeline, long flushedLsn, int segmentBytes, String history) {
@@ -90,6 +91,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     private final ServerConnection connection;
     private final Waiting waiting;
+    private final boolean makesSlot;
     private final AtomicReference<String> cause = new AtomicReference<>();
 
     private volatile Peer peer = new Peer("", "", false);
@@ -104,8 +106,10 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     /** What agrees to a request, as soon as the server has begun to send. */
     private ReplicationStarted agreement;
 
-    PostgresSession(ServerConnection.Opening opening, Waiting waiting) {
+    /** @param makesSlot whether a slot that is not there is made, as on a server that has been promoted */
+    PostgresSession(ServerConnection.Opening opening, boolean makesSlot, Waiting waiting) {
         this.waiting = waiting;
+        this.makesSlot = makesSlot;
         connection = new ServerConnection(opening, this);
     }
 
@@ -249,19 +253,21 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         if (slot.isEmpty()) {
             return CompletableFuture.completedFuture(Lsn.INVALID);
         }
-        CompletableFuture<?> there = request.createSlot()
-                ? connection
-                        .command("CREATE_REPLICATION_SLOT " + quoted(slot) + " PHYSICAL RESERVE_WAL")
-                        .handle((rows, thrown) -> {
-                            if (thrown != null && !hasState(thrown, DUPLICATE_OBJECT)) {
-                                throw new CompletionException(root(thrown));
-                            }
-                            return rows;
-                        })
-                : CompletableFuture.completedFuture(null);
+        CompletableFuture<?> there = request.createSlot() ? makeSlot(slot) : CompletableFuture.completedFuture(null);
         return there.thenCompose(made -> version < FIRST_WITH_READ_SLOT
                 ? CompletableFuture.completedFuture(Lsn.INVALID)
                 : connection.command("READ_REPLICATION_SLOT " + quoted(slot)).thenApply(rows -> heldBy(slot, rows)));
+    }
+
+    private CompletableFuture<?> makeSlot(String slot) {
+        return connection
+                .command("CREATE_REPLICATION_SLOT " + quoted(slot) + " PHYSICAL RESERVE_WAL")
+                .handle((rows, thrown) -> {
+                    if (thrown != null && !hasState(thrown, DUPLICATE_OBJECT)) {
+                        throw new CompletionException(root(thrown));
+                    }
+                    return rows;
+                });
     }
 
     private static long heldBy(String slot, List<List<String>> rows) {
@@ -308,7 +314,14 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         if (cause.get() != null) {
             return CompletableFuture.completedFuture(null);
         }
-        return stream(request.slotName(), history, startLsn);
+        CompletableFuture<Void> streamed = stream(request.slotName(), history, startLsn);
+        return makesSlot && !request.slotName().isEmpty()
+                ? streamed.handle((done, thrown) -> hasState(thrown, NO_SUCH_OBJECT)
+                                ? makeSlot(request.slotName())
+                                        .thenCompose(made -> stream(request.slotName(), history, startLsn))
+                                : streamed)
+                        .thenCompose(again -> again)
+                : streamed;
     }
 
     /** Has the server send the timeline of a position, and then those that follow it. */
@@ -489,7 +502,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         String text = answer.getMessage().toLowerCase(Locale.ROOT);
         return switch (answer.sqlState()) {
             case "58P01" -> RefusalCode.WAL_REMOVED;
-            case "42704" -> RefusalCode.NO_SUCH_SLOT;
+            case NO_SUCH_OBJECT -> RefusalCode.NO_SUCH_SLOT;
             case "55006" -> RefusalCode.SLOT_IN_USE;
             case "55000" -> RefusalCode.SLOT_INVALIDATED;
             case "53300" -> RefusalCode.TOO_MANY_STANDBYS;
@@ -507,7 +520,9 @@ final class PostgresSession implements Session, ServerConnection.Owner {
             case WAL_REMOVED, SLOT_INVALIDATED ->
                 ". What is missing has to come from an archive (restore_command), or another archive is begun in an empty"
                         + " directory; a replication slot (--slot) keeps WAL while nobody receives it";
-            case NO_SUCH_SLOT -> ". Make it with: select pg_create_physical_replication_slot('NAME', true)";
+            case NO_SUCH_SLOT ->
+                ". Set primary_slot_create = on to have it made, or make it with: select"
+                        + " pg_create_physical_replication_slot('NAME', true)";
             default -> "";
         };
     }
