@@ -50,6 +50,17 @@ final class Arguments {
         return positional.get(0);
     }
 
+    /** Returns the arguments that are no options: as many as these names. */
+    List<String> exactly(String... names) {
+        if (positional.size() < names.length) {
+            throw new UsageException(names[positional.size()] + " is missing");
+        }
+        if (positional.size() > names.length) {
+            throw new UsageException("\"" + positional.get(names.length) + "\" is one too many");
+        }
+        return List.copyOf(positional);
+    }
+
     /** Refuses arguments that are no options. */
     void none() {
         if (!positional.isEmpty()) {

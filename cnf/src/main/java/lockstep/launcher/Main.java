@@ -13,6 +13,8 @@ public final class Main {
             new BackupCommand(),
             new PromoteCommand(),
             new RewindCommand(),
+            new WalGetCommand(),
+            new WalPutCommand(),
             new ShellCommand(),
             new StopCommand(),
             new BenchCommand(),

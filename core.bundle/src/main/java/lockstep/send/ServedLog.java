@@ -22,6 +22,9 @@ public interface ServedLog {
     /** Returns the size of its segments. */
     int segmentBytes();
 
+    /** Returns the major version of PostgreSQL whose form it has. */
+    int postgresVersion();
+
     /** Returns its timelines. */
     TimelineHistory history();
 

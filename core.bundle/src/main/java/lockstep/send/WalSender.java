@@ -709,7 +709,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         return state == SenderState.STOPPING;
     }
 
-    StandbyView view(SyncRole role) {
+    StandbyView view(SyncRole policysRole) {
+        SyncRole role = flushedWalOnly && flushedLsn == 0 ? SyncRole.ASYNC : policysRole;
         long now = clock.nanos();
         return new StandbyView(
                 id,

@@ -23,6 +23,7 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalListener;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
@@ -46,6 +47,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class WalSenders implements Acceptor, ServedLog, WalListener, Retention.Attached, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WalSenders.class);
+
+    /** The version of PostgreSQL whose form Lockstep's own log has. */
+    private static final int OWN_VERSION = 15;
 
     private final Wal wal;
     private final SendingServer server;
@@ -242,6 +246,12 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
     @Override
     public int segmentBytes() {
         return wal.config().layout().segmentBytes();
+    }
+
+    @Override
+    public int postgresVersion() {
+        WalFormat format = wal.config().identity().format();
+        return format.isPostgres() ? format.postgresVersion() : OWN_VERSION;
     }
 
     @Override

@@ -2,6 +2,8 @@ package lockstep.receiver;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import lockstep.commit.StandbyNames;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
@@ -138,7 +140,10 @@ public final class StandbyComponent {
                 recoveryConfig,
                 backupOnly,
                 recovery.triggerFile(),
-                recovery.keepWal().equals("all"));
+                recovery.keepWal().equals("all"),
+                recovery.relayAck().equals("downstream")
+                        ? Optional.of(StandbyNames.parse(server.synchronousStandbyNames()))
+                        : Optional.empty());
     }
 
     @Activate

@@ -1,6 +1,8 @@
 package lockstep.receiver;
 
 import java.util.List;
+import java.util.Optional;
+import lockstep.commit.StandbyNames;
 import lockstep.io.SyncMethod;
 import lockstep.retention.Retention;
 import lockstep.send.SenderConfig;
@@ -24,6 +26,8 @@ import lockstep.transport.api.Endpoint;
  * @param recovery how far recovery goes, and the archive
  * @param backupOnly whether the server stops as soon as it has a base backup, or cannot take one
  * @param triggerFile {@code trigger_file}: a file that promotes the standby when it is there; empty for none
+ * @param acknowledging {@code relay_ack}: which standbys of this one must have what it acknowledges; empty if it
+ *     acknowledges what it has itself
  * @param keepsPostgresWal {@code keep_wal}: whether all WAL of a PostgreSQL server is kept
  */
 record StandbyConfig(
@@ -41,7 +45,8 @@ record StandbyConfig(
         RecoveryConfig recovery,
         boolean backupOnly,
         String triggerFile,
-        boolean keepsPostgresWal) {
+        boolean keepsPostgresWal,
+        Optional<StandbyNames> acknowledging) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
         if (primaries.isEmpty() && recovery.restoreCommand().isEmpty()) {
@@ -79,6 +84,7 @@ record StandbyConfig(
                 RecoveryConfig.NONE,
                 false,
                 triggerFile,
-                true);
+                true,
+                Optional.empty());
     }
 }

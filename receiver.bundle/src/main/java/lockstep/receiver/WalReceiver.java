@@ -170,7 +170,8 @@ final class WalReceiver implements Conversation {
         checkFrom(wal.filledLsn(), lastRecordLsn);
         // What PostgreSQL wrote is redone by PostgreSQL alone, so nothing of it is ever applied here.
         LongSupplier appliedLsn = identity.format().isPostgres() ? () -> Lsn.INVALID : redo::appliedLsn;
-        acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, clock);
+        acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
+        downstream.onProgress(acks::moved);
         wal.addListener(acks);
     }
 

@@ -131,7 +131,8 @@ class ArchiveRecoveryTest {
                 recovery,
                 backupOnly,
                 "",
-                true);
+                true,
+                Optional.empty());
         server = new Standby(
                 config,
                 disk,

@@ -23,6 +23,11 @@ public record Report(String severity, String sqlState, String message, String de
         return new Report("FATAL", sqlState, message, "", "");
     }
 
+    /** The same as an end of the session. */
+    public Report asFatal() {
+        return new Report("FATAL", sqlState, message, detail, hint);
+    }
+
     /** The same with more to say. */
     public Report withDetail(String more) {
         return new Report(severity, sqlState, message, more, hint);

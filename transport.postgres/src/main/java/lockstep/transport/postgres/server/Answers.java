@@ -10,6 +10,7 @@ import lockstep.retention.SlotException;
 import lockstep.send.ServedLog;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.Refusal;
+import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.Column;
 import lockstep.transport.postgres.protocol.BackendMessage.CommandComplete;
@@ -132,10 +133,19 @@ final class Answers {
                 reserved ? Integer.toString(log.history().timelineAt(restartLsn.getAsLong())) : null);
     }
 
-    /** Returns why the WAL that is asked for is no part of the log; null if it is. */
-    static Report outsideHistory(StartReplication asked, TimelineHistory history) {
-        if (asked.timeline() == 0) {
-            return null;
+    /**
+     * Returns why the WAL that is asked for is no part of the log, or not yet; null if it is.
+     *
+     * @param flushedLsn how far the log is sent
+     */
+    static Report objection(StartReplication asked, TimelineHistory history, long flushedLsn) {
+        if (asked.timeline() == 0 || asked.timeline() == history.timeline()) {
+            return Long.compareUnsigned(asked.startLsn(), flushedLsn) <= 0
+                    ? null
+                    : Report.error(
+                            INTERNAL_ERROR,
+                            "requested starting point " + Lsn.text(asked.startLsn())
+                                    + " is ahead of the WAL flush position of this server " + Lsn.text(flushedLsn));
         }
         if (!history.contains(asked.timeline())) {
             return Report.error(
@@ -174,17 +184,24 @@ final class Answers {
         return answer;
     }
 
-    /** Says as PostgreSQL would why the core refuses to send, or to go on sending. */
-    static Report report(Refusal refusal) {
+    /**
+     * Says as PostgreSQL would why the core refuses to send, or to go on sending.
+     *
+     * @param segment the one that would have been sent next
+     */
+    static Report report(Refusal refusal, String segment) {
+        if (refusal.code() == RefusalCode.WAL_REMOVED) {
+            return Report.error(UNDEFINED_FILE, "requested WAL segment " + segment + " has already been removed")
+                    .withDetail(refusal.text());
+        }
         String sqlState = switch (refusal.code()) {
             case SYSTEM_MISMATCH, TIMELINE_MISMATCH, START_AHEAD, LOOP -> INTERNAL_ERROR;
-            case WAL_REMOVED -> UNDEFINED_FILE;
             case NAME_IN_USE, SLOT_IN_USE -> OBJECT_IN_USE;
             case TOO_MANY_STANDBYS -> TOO_MANY_CONNECTIONS;
             case NOT_READY, SHUTTING_DOWN -> CANNOT_CONNECT_NOW;
             case PROTOCOL -> PROTOCOL_VIOLATION;
             case NO_SUCH_SLOT -> UNDEFINED_OBJECT;
-            case SLOT_INVALIDATED -> OBJECT_NOT_IN_PREREQUISITE_STATE;
+            default -> OBJECT_NOT_IN_PREREQUISITE_STATE;
         };
         return Report.error(sqlState, refusal.text());
     }

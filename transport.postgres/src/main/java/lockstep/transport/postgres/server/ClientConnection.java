@@ -64,6 +64,7 @@ import lockstep.transport.postgres.server.ReplicationCommand.DropSlot;
 import lockstep.transport.postgres.server.ReplicationCommand.NotUnderstoodException;
 import lockstep.transport.postgres.server.ReplicationCommand.StartReplication;
 import lockstep.wal.TimelineHistory;
+import lockstep.wal.WalLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -332,8 +333,11 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private void letIn() {
         peer = new Peer(peer.address(), admittance.identity(), true);
         ServedLog served = servedLog.get();
-        reported =
-                ServerSettings.reported(name, startup.parameters().get("user"), served != null && served.isStandby());
+        if (served == null) {
+            refuse(Answers.notServing().asFatal());
+            return;
+        }
+        reported = ServerSettings.reported(name, startup.parameters().get("user"), served);
         reported.forEach((setting, value) -> write(new ParameterStatus(setting, value)));
         ThreadLocalRandom random = ThreadLocalRandom.current();
         write(new BackendKeyData(random.nextInt(), random.nextInt()));
@@ -416,15 +420,15 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
 
     private void startReplication(StartReplication asked, ServedLog served) {
         TimelineHistory history = served.history();
-        Report outside = Answers.outsideHistory(asked, history);
+        Report objection = Answers.objection(asked, history, served.flushedLsn());
         int timeline = asked.timeline() == 0 ? history.timeline() : asked.timeline();
         long timelineEndLsn = history.endOf(timeline);
-        if (outside != null) {
-            answer(Answers.error(outside));
+        if (objection != null) {
+            answer(Answers.error(objection));
         } else if (asked.startLsn() == timelineEndLsn) {
             answer(Answers.endOfCopy(timeline, history));
         } else {
-            open(new WalStream(channel, peer, this, timeline, timelineEndLsn), asked, served);
+            open(new WalStream(channel, peer, this, timeline, asked.startLsn(), timelineEndLsn), asked, served);
         }
     }
 
@@ -505,7 +509,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                     state = State.READY;
                     Message.Refusal refusal = ended.refusal();
                     answer(Answers.error(
-                            refusal == null ? Report.error(ADMIN_SHUTDOWN, ended.cause()) : Answers.report(refusal)));
+                            refusal == null ? Report.error(ADMIN_SHUTDOWN, ended.cause()) : report(ended)));
                 }
                 case TIMELINE -> state = State.DRAIN;
                 case SHUTDOWN -> {
@@ -517,9 +521,19 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                     fatal(
                             ended.refusal() == null
                                     ? Report.fatal(ADMIN_SHUTDOWN, "terminating connection: " + ended.cause())
-                                    : Answers.report(ended.refusal()));
+                                    : report(ended));
             }
         });
+    }
+
+    private Report report(WalStream ended) {
+        ServedLog served = servedLog.get();
+        return Answers.report(
+                ended.refusal(), served == null ? "" : segment(ended, new WalLayout(served.segmentBytes())));
+    }
+
+    private static String segment(WalStream stream, WalLayout layout) {
+        return layout.segmentName(stream.timeline(), layout.segmentOf(stream.nextLsn()));
     }
 
     /** Ends the stream, if there is one that has not ended. */

@@ -6,29 +6,27 @@ import lockstep.send.ServedLog;
 
 /**
  * What this server says of itself as a PostgreSQL server: the settings it reports when a session begins, and answers {@code SHOW}
- * with. Clients ask for a few only, but refuse a server that does not have them.
+ * with. Clients ask for a few only, but refuse a server that does not have them. The version is that of the log: {@code pg_receivewal}
+ * refuses a server of a later major version than its own.
  */
 final class ServerSettings {
-    /** The version whose WAL this is. {@code pg_receivewal} refuses a server of a later major version than its own. */
-    static final String VERSION = "15.0 (Lockstep)";
-
     private static final int KILO = 1024;
 
     private ServerSettings() {}
 
     /** Returns what is reported when a session begins, in PostgreSQL's order. */
-    static Map<String, String> reported(String applicationName, String user, boolean isStandby) {
+    static Map<String, String> reported(String applicationName, String user, ServedLog log) {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("application_name", applicationName);
         settings.put("client_encoding", "SQL_ASCII");
         settings.put("DateStyle", "ISO, MDY");
         settings.put("default_transaction_read_only", "off");
-        settings.put("in_hot_standby", onOff(isStandby));
+        settings.put("in_hot_standby", onOff(log.isStandby()));
         settings.put("integer_datetimes", "on");
         settings.put("IntervalStyle", "postgres");
         settings.put("is_superuser", "off");
         settings.put("server_encoding", "SQL_ASCII");
-        settings.put("server_version", VERSION);
+        settings.put("server_version", log.postgresVersion() + ".0 (Lockstep)");
         settings.put("session_authorization", user);
         settings.put("standard_conforming_strings", "on");
         settings.put("TimeZone", "UTC");

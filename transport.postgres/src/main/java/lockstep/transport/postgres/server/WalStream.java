@@ -72,19 +72,22 @@ final class WalStream implements Session {
     private boolean copying;
     private End ending;
     private Refusal refusal;
+    private long nextLsn;
 
     /**
      * Begins nothing yet.
      *
      * @param timeline the one whose WAL the client wants
+     * @param startLsn where it asks to begin
      * @param timelineEndLsn where that ended; {@link Long#MAX_VALUE} if it is the present one
      */
-    WalStream(Channel channel, Peer peer, Owner owner, int timeline, long timelineEndLsn) {
+    WalStream(Channel channel, Peer peer, Owner owner, int timeline, long startLsn, long timelineEndLsn) {
         this.channel = channel;
         this.peer = peer;
         this.owner = owner;
         this.timeline = timeline;
         this.timelineEndLsn = timelineEndLsn;
+        nextLsn = startLsn;
     }
 
     /** Names who hears what the client says. */
@@ -113,6 +116,11 @@ final class WalStream implements Session {
     /** Returns what the core has refused; null if it has not. */
     synchronized Refusal refusal() {
         return refusal;
+    }
+
+    /** Returns up to where WAL has been sent. */
+    synchronized long nextLsn() {
+        return nextLsn;
     }
 
     @Override
@@ -169,6 +177,7 @@ final class WalStream implements Session {
                     WalPiece.OVERHEAD_BYTES + length);
         }
         channel.flush();
+        nextLsn = endLsn;
         return endLsn == timelineEndLsn;
     }
 
