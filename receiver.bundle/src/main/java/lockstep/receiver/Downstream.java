@@ -149,7 +149,10 @@ final class Downstream implements SendingServer, WalListener {
 
     @Override
     public void backup(BackupSink sink) throws IOException {
-        managers.backup(sink);
+        // Of a PostgreSQL server's log no resource manager here has anything.
+        if (!control().format().isPostgres()) {
+            managers.backup(sink);
+        }
     }
 
     @Override
