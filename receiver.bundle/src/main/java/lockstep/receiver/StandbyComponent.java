@@ -1,10 +1,9 @@
 package lockstep.receiver;
 
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
-import lockstep.commit.PrimaryAddress;
 import java.util.Optional;
+import lockstep.commit.PrimaryAddress;
 import lockstep.commit.StandbyNames;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
