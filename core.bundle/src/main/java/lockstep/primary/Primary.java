@@ -206,7 +206,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     /**
-     * Lets the server hand over to a standby of its. Called before {@link #start}, or never.
+     * Lets the server hand over to one of its standbys. Called before {@link #start}, or never.
      *
      * @param newRole has this server become a standby
      * @param newConnector reaches the standby at the endpoint where it listens
@@ -237,6 +237,9 @@ public final class Primary implements SendingServer, AutoCloseable {
         }
         if (obstacle != null) {
             return CompletableFuture.failedFuture(new IllegalStateException("no switchover: " + obstacle));
+        }
+        if (before != null) {
+            before.stop();
         }
         switchover = new Switchover(
                 plan,

@@ -505,12 +505,11 @@ final class Standby implements StandbyControl, AutoCloseable {
             }
 
             @Override
-            public void takeOver() {
-                // Who asks while a promotion is under way is answered by what becomes of that.
-                CompletionStage<Promoted> asked = request(false, true, "switchover");
-                if (asked.toCompletableFuture().isCompletedExceptionally()) {
-                    log.warn("the primary hands over while this standby is being promoted anyway");
-                }
+            public boolean takeOver() {
+                Promotion asked = new Promotion(false, true, "switchover", new CompletableFuture<>());
+                boolean first = promotion.compareAndSet(null, asked);
+                wake();
+                return first;
             }
         };
     }

@@ -160,9 +160,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         backOff(text);
     }
 
-    /** The present session is the last one, until {@link #close} and {@link #start}; on its thread. */
-    void openNoOther() {
-        last = true;
+    /** Says whether the present session is the last one, until {@link #close} and {@link #start}; on its thread. */
+    void openNoOther(boolean isLast) {
+        last = isLast;
     }
 
     private void endLink(String cause, boolean backOff) {

@@ -271,15 +271,17 @@ final class WalReceiver implements Conversation {
      */
     private void takeOver(long endLsn) {
         if (wal.filledLsn() != endLsn || acks.flushedLsn() != endLsn) {
-            acks.say(new SwitchoverAnswer(
-                    "",
-                    "the primary's WAL ends at " + Lsn.text(endLsn) + ", this standby has it up to "
-                            + Lsn.text(wal.filledLsn()) + " and has flushed it up to " + Lsn.text(acks.flushedLsn())));
+            decline("the primary's WAL ends at " + Lsn.text(endLsn) + ", this standby has it up to "
+                    + Lsn.text(wal.filledLsn()) + " and has flushed it up to " + Lsn.text(acks.flushedLsn()));
             return;
         }
         takingOver = true;
-        upstream.openNoOther();
-        succession.takeOver();
+        upstream.openNoOther(true);
+        if (!succession.takeOver()) {
+            takingOver = false;
+            upstream.openNoOther(false);
+            decline("it is being promoted by an operator");
+        }
     }
 
     /** Tells the primary that handed over that this server has taken its place. */
@@ -287,7 +289,7 @@ final class WalReceiver implements Conversation {
         acks.say(new TookOver(history.timeline(), history.startLsn()));
     }
 
-    /** Tells the primary that handed over that this server goes on as a standby; the session is to be closed next. */
+    /** Tells the primary that handed over that this server goes on as a standby, for now. */
     void decline(String why) {
         acks.say(new SwitchoverAnswer("", why));
     }

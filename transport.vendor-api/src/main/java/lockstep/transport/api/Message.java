@@ -19,7 +19,7 @@ import java.util.List;
  *                                ←             SwitchoverRequest
  *   SwitchoverAnswer             →
  *                                ←             TakeOver, after the last WAL
- *   TookOver, or SwitchoverAnswer and the end of the session →
+ *   TookOver, or SwitchoverAnswer →
  * </pre>
  *
  * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
@@ -160,8 +160,8 @@ public sealed interface Message {
 
     /**
      * Hands over: the primary takes no commits any more, and this standby has all its WAL. The standby becomes a primary and says
-     * so ({@link TookOver}), or declines ({@link SwitchoverAnswer}) and ends the session. A standby that was told this opens no
-     * other session unless it has decided not to take over; so its next {@link StartReplication} says that it has not.
+     * so ({@link TookOver}), or declines ({@link SwitchoverAnswer}). A standby that was told this opens no other session unless it
+     * has decided not to take over; so its next {@link StartReplication} says that it has not.
      *
      * @param endLsn where the primary's WAL ends, and the standby's
      */
