@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.util.function.LongSupplier;
 import lockstep.io.Clock;
+import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.StandbyReason;
@@ -102,6 +103,13 @@ final class Acknowledger implements WalListener {
         if (session != null && !status.equals(toldDownstream)) {
             toldDownstream = status;
             session.send(status);
+        }
+    }
+
+    /** Says something else than positions, in turn with them. */
+    synchronized void say(Message message) {
+        if (session != null) {
+            session.send(message);
         }
     }
 

@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.io.IOException;
 import java.util.Optional;
+import java.util.function.Supplier;
 import lockstep.commit.DegradedLog;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
@@ -45,7 +46,7 @@ final class Replication implements AutoCloseable {
     /** Half of the WAL buffers is history: redo that is less behind finds its WAL in memory. */
     private static final int HISTORY_PART = 2;
 
-    private final StandbyConfig config;
+    private final Supplier<StandbyConfig> config;
     private final Upstream upstream;
     private final Workers workers;
     private final Panic panic;
@@ -66,7 +67,7 @@ final class Replication implements AutoCloseable {
     private Worker prefetchWorker;
 
     Replication(
-            StandbyConfig config,
+            Supplier<StandbyConfig> config,
             WalConfig walConfig,
             WalScan scan,
             ControlStore control,
@@ -90,9 +91,9 @@ final class Replication implements AutoCloseable {
         missing = new MissingWal(disk);
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
-        slots = ReplicationSlots.open(disk, clock, config.retention().maxSlots());
+        slots = ReplicationSlots.open(disk, clock, config.get().retention().maxSlots());
         downstream = new Downstream(
-                config,
+                config.get(),
                 control,
                 managers,
                 wal,
@@ -108,10 +109,10 @@ final class Replication implements AutoCloseable {
                 downstream.senders(),
                 () -> control.get().redoLsn(),
                 () -> Long.MAX_VALUE,
-                config::retention,
+                () -> config.get().retention(),
                 clock);
         restartpoints = new Restartpoints(control, managers, new DegradedLog(disk), this::settledLsn, retention);
-        RecoveryTarget target = config.recovery().target();
+        RecoveryTarget target = config.get().recovery().target();
         redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, target, file.redoLsn());
         continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
@@ -211,6 +212,12 @@ final class Replication implements AutoCloseable {
         return redo.redone();
     }
 
+    /** Goes by the configuration as it is now. */
+    void configured() {
+        slots.configure(config.get().retention().maxSlots());
+        downstream.senders().configure(config.get().senders());
+    }
+
     /** Starts all workers but that of redo, which {@code startup} runs. */
     void start(Worker startup) {
         continuousRedo.runBy(startup);
@@ -271,8 +278,8 @@ final class Replication implements AutoCloseable {
                 receiver.primaryFlushedLsn(),
                 upstream.endpoint(),
                 upstream.peer(),
-                Standby.conninfo(config),
-                config.slotName(),
+                Standby.conninfo(config.get()),
+                config.get().slotName(),
                 upstream.sessions(),
                 receiver.corruptions(),
                 receiver.acks().isDiskFull(),

@@ -33,6 +33,7 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Modified;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
@@ -59,6 +60,7 @@ public final class StandbyComponent {
     private final ResourceManagers managers = new ResourceManagers();
     private final Transports transports = new Transports();
     private final Standby standby;
+    private final StandbyConfig atStart;
 
     private ServiceRegistration<StandbyControl> service;
     private ServiceRegistration<WalSenders> sendersService;
@@ -81,13 +83,14 @@ public final class StandbyComponent {
         this.context = context;
         try {
             FileDisk disk = new FileDisk(directory.path());
+            atStart = config(
+                    server,
+                    recovery,
+                    SyncMethod.configured(server.walSyncMethod(), disk),
+                    recovery(parameters, recovery, shutdown),
+                    context.getProperty(BACKUP_ONLY) != null);
             standby = new Standby(
-                    config(
-                            server,
-                            recovery,
-                            SyncMethod.configured(server.walSyncMethod(), disk),
-                            recovery(parameters, recovery, shutdown),
-                            context.getProperty(BACKUP_ONLY) != null),
+                    atStart,
                     disk,
                     Clock.SYSTEM,
                     new ThreadWorkers(),
@@ -142,6 +145,16 @@ public final class StandbyComponent {
                 recoveryConfig,
                 backupOnly,
                 recovery.triggerFile());
+    }
+
+    /** Takes values that can change at work; the others come with the next start. */
+    @Modified
+    void configure(ServerConfiguration server, StandbyConfiguration recovery) {
+        try {
+            standby.configure(config(server, recovery, atStart.syncMethod(), atStart.recovery(), atStart.backupOnly()));
+        } catch (IllegalArgumentException e) {
+            log.error("the changed configuration is not used: {}", e.getMessage());
+        }
     }
 
     @Activate

@@ -42,7 +42,7 @@ public final class MessageCodec {
     /** The most bytes of WAL or of a file in one message. */
     public static final int MAX_DATA_BYTES = 1 << 20;
 
-    /** The longest name of a standby or a slot, in bytes of UTF-8; as long as PostgreSQL's names. */
+    /** The longest name of a standby, a slot or a scheme, in bytes of UTF-8; as long as PostgreSQL's names. */
     public static final int MAX_NAME_BYTES = 63;
 
     /** The longest path of a file, in bytes of UTF-8. */
@@ -98,7 +98,10 @@ public final class MessageCodec {
                 13,
                 Long.BYTES + Integer.BYTES + COUNT_BYTES,
                 MAX_DOWNSTREAM_STANDBYS * (DOWNSTREAM_STANDBY_BYTES + 2 * MAX_NAME_BYTES)),
-        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
+        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
+        SUCCESSION(15, 0, 0),
+        MOVE_REQUEST(16, COUNT_BYTES, MAX_NAME_BYTES),
+        MOVE_REFUSED(17, 2 * COUNT_BYTES, MAX_NAME_BYTES + MAX_TEXT_BYTES);
 
         private static final Type[] BY_CODE = values();
 
@@ -229,6 +232,12 @@ public final class MessageCodec {
             return Type.DOWNSTREAM_STATUS;
         } else if (message instanceof Message.DegradedRange) {
             return Type.DEGRADED_RANGE;
+        } else if (message instanceof Message.Succession) {
+            return Type.SUCCESSION;
+        } else if (message instanceof Message.MoveRequest) {
+            return Type.MOVE_REQUEST;
+        } else if (message instanceof Message.MoveRefused) {
+            return Type.MOVE_REFUSED;
         }
         throw new AssertionError(message);
     }
@@ -260,6 +269,10 @@ public final class MessageCodec {
             return bytes;
         } else if (message instanceof Message.DegradedRange m) {
             return text(m.reason()).length;
+        } else if (message instanceof Message.MoveRequest m) {
+            return scheme(m.scheme()).length;
+        } else if (message instanceof Message.MoveRefused m) {
+            return scheme(m.scheme()).length + text(m.text()).length;
         }
         return 0;
     }
@@ -314,6 +327,11 @@ public final class MessageCodec {
         } else if (message instanceof Message.DegradedRange m) {
             body.putLong(m.startLsn()).putLong(m.endLsn());
             putString(body, text(m.reason()));
+        } else if (message instanceof Message.MoveRequest m) {
+            putString(body, scheme(m.scheme()));
+        } else if (message instanceof Message.MoveRefused m) {
+            putString(body, scheme(m.scheme()));
+            putString(body, text(m.text()));
         }
     }
 
@@ -367,6 +385,10 @@ public final class MessageCodec {
                     new Message.DownstreamStatus(body.getLong(), omitted(body.getInt()), downstream(body));
                 case DEGRADED_RANGE ->
                     new Message.DegradedRange(body.getLong(), body.getLong(), string(body, MAX_TEXT_BYTES));
+                case SUCCESSION -> new Message.Succession();
+                case MOVE_REQUEST -> new Message.MoveRequest(string(body, MAX_NAME_BYTES));
+                case MOVE_REFUSED ->
+                    new Message.MoveRefused(string(body, MAX_NAME_BYTES), string(body, MAX_TEXT_BYTES));
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);
@@ -561,6 +583,10 @@ public final class MessageCodec {
 
     private static byte[] slotName(String name) {
         return utf8("slot name", name, MAX_NAME_BYTES);
+    }
+
+    private static byte[] scheme(String scheme) {
+        return utf8("scheme", scheme, MAX_NAME_BYTES);
     }
 
     private static byte[] history(String history) {

@@ -44,7 +44,10 @@ class MessageCodecTest {
                 new Message.DownstreamStatus(1, 0, List.of()),
                 new Message.DownstreamStatus(-1, 2, List.of(standby(-1, "s2"), standby(0, "Größe"), standby(-1, ""))),
                 new Message.DegradedRange(LSN - 8, LSN, "no standby streams"),
-                Message.DegradedRange.NONE);
+                Message.DegradedRange.NONE,
+                new Message.Succession(),
+                new Message.MoveRequest("ssh"),
+                new Message.MoveRefused("ssh", "no endpoint of primary_conninfo is ssh://…"));
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -136,6 +139,9 @@ class MessageCodecTest {
         assertBytes(
                 "5EA769AA 00000016 0000000E 0000000000001000 0000000000002000 00000002 6E6F",
                 new Message.DegradedRange(0x1000, 0x2000, "no"));
+        assertBytes("D23B8EAE 00000000 0000000F", new Message.Succession());
+        assertBytes("FF03098A 00000007 00000010 00000003 737368", new Message.MoveRequest("ssh"));
+        assertBytes("CB99BFA3 0000000D 00000011 00000003 737368 00000002 6E6F", new Message.MoveRefused("ssh", "no"));
     }
 
     @Test
@@ -206,9 +212,9 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 14", 0, "");
-        assertLie("message type is 15, expected 1 to 14", 15, "");
-        assertLie("message type is 4294967295, expected 1 to 14", -1, "");
+        assertLie("message type is 0, expected 1 to 17", 0, "");
+        assertLie("message type is 18, expected 1 to 17", 18, "");
+        assertLie("message type is 4294967295, expected 1 to 17", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
