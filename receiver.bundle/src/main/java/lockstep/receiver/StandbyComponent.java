@@ -27,6 +27,7 @@ import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
+import lockstep.transports.Carrier;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
@@ -178,6 +179,7 @@ public final class StandbyComponent {
     }
 
     @Reference(
+            service = Carrier.class,
             cardinality = ReferenceCardinality.MULTIPLE,
             policy = ReferencePolicy.DYNAMIC,
             unbind = "removeTransport")
