@@ -237,6 +237,19 @@ public final class CommitQueue {
         watches.remove(watch);
     }
 
+    long nanos() {
+        return clock.nanos();
+    }
+
+    /** Returns for how long the commit that has waited longest has; 0 if none waits. */
+    long oldestWaitNanos() {
+        long oldest = 0;
+        for (Waiting level : waiting()) {
+            oldest = Math.max(oldest, level.oldestWaitMicros() * 1000);
+        }
+        return oldest;
+    }
+
     /** Returns whether any commit waits to be released. */
     boolean isAwaited() {
         for (Line line : lines.values()) {

@@ -44,9 +44,15 @@ public final class PauseWatch implements AutoCloseable {
         }
     }
 
-    /** Returns the longest pause so far. */
+    /** Returns the longest pause so far, also if it goes on. */
     public synchronized long longestMicros() {
-        return longestNanos / 1000;
+        long presentNanos = Math.min(queue.oldestWaitNanos(), queue.nanos() - releasedNanos);
+        return Math.max(longestNanos, presentNanos) / 1000;
+    }
+
+    /** Returns whether commits wait at this moment. */
+    public boolean isPaused() {
+        return queue.isAwaited();
     }
 
     /** Returns how often commits have been released. */

@@ -22,7 +22,7 @@ import lockstep.transport.api.SessionHandler;
 final class GuardedSession implements Session, SessionHandler {
     private static final long HANG_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(3);
-    private static final int MAX_IDLE_MESSAGES = 200_000;
+    private static final int MAX_IDLE_MESSAGES = 100_000;
 
     private final GuardedTransport transport;
     private final Guard guard;

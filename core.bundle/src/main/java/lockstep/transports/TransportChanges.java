@@ -185,10 +185,12 @@ public final class TransportChanges {
 
     private static Swap settle(Optional<PauseWatch> watch, String what) throws InterruptedException {
         if (watch.isEmpty()) {
-            return new Swap(what, -1, 0);
+            return new Swap(what, -1, 0, false);
         }
+        long before = watch.get().releases();
         watch.get().awaitRelease(SETTLE_MS);
-        return new Swap(what, watch.get().longestMicros(), watch.get().releases());
+        boolean isPaused = watch.get().releases() == before && watch.get().isPaused();
+        return new Swap(what, watch.get().longestMicros(), watch.get().releases(), isPaused);
     }
 
     /** Returns the bundles that are or were transports. */
@@ -207,10 +209,15 @@ public final class TransportChanges {
         return services == null
                 ? List.of()
                 : Stream.of(services)
-                        .map(service -> context.getService(service))
-                        .filter(Transport.class::isInstance)
-                        .map(service -> ((Transport) service).scheme())
+                        .filter(service -> isOf(service, Transport.class))
+                        .map(service -> ((Transport) context.getService(service)).scheme())
                         .toList();
+    }
+
+    /** Carriers are transports too, but are registered as what they are. */
+    private static boolean isOf(ServiceReference<?> service, Class<?> type) {
+        return Arrays.asList((String[]) service.getProperty(Constants.OBJECTCLASS))
+                .contains(type.getName());
     }
 
     /** Finds a transport by the number or the symbolic name of its bundle, or by its scheme. */

@@ -184,6 +184,10 @@ public final class TransportCommands {
         if (swap.pauseMicros() < 0) {
             return swap.what();
         }
+        if (swap.isPaused()) {
+            return swap.what() + "; commits have been waiting for " + Fields.shownMicros(swap.pauseMicros())
+                    + ", \"queue explain\" says for whom";
+        }
         return swap.what()
                 + (swap.releases() == 0
                         ? "; no commit waited meanwhile"
