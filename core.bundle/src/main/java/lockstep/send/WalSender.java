@@ -373,6 +373,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
                 return CompletableFuture.failedFuture(
                         new IllegalStateException("standby " + label() + " is being moved already"));
             }
+            if (session.peer().flushedWalOnly()) {
+                return CompletableFuture.failedFuture(new IllegalStateException("standby " + label()
+                        + " speaks a protocol in which it cannot be asked to move: change its primary_conninfo there"));
+            }
             if (state != SenderState.STREAMING) {
                 return CompletableFuture.failedFuture(new IllegalStateException("standby " + label() + " is in state "
                         + state + ", and is moved only while it streams: \"standbys\" shows when it does"));

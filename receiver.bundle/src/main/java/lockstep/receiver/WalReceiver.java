@@ -126,7 +126,7 @@ final class WalReceiver implements Conversation {
     private static final class Stream {
         private final Session session;
         private final long askedLsn;
-        private boolean agreed;
+        private volatile boolean agreed;
         private long nextLsn;
 
         /** Where a successor takes over. */
@@ -141,7 +141,7 @@ final class WalReceiver implements Conversation {
     /** Used by one session's thread at a time, as is what follows. */
     private WalChecker checker;
 
-    private Stream present;
+    private volatile Stream present;
 
     /** The stream of a session that is to take the place of the present one; null if there is none. */
     private Stream coming;
@@ -234,7 +234,8 @@ final class WalReceiver implements Conversation {
 
     @Override
     public boolean canMove() {
-        return present != null && present.agreed;
+        Stream stream = present;
+        return stream != null && stream.agreed;
     }
 
     @Override
