@@ -338,7 +338,6 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             before.successor = this;
             change(SenderState.STREAMING, from + ", in the place of session " + before.id);
         });
-        server.standbyProgressed();
         return true;
     }
 
@@ -493,12 +492,17 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
                 && takeName(asked.standbyName())
                 && takeSlot(asked, admitted.answer().startLsn())) {
             ReplicationStarted started = admitted.answer();
+            boolean succeeded;
             synchronized (this) {
                 sentLsn = started.startLsn();
                 heldLsn = started.startLsn();
+                // Before the standby hears that it can move over, and ends the session before.
+                succeeded = takePlace(admitted.from());
                 session.send(started);
             }
-            if (!takePlace(admitted.from())) {
+            if (succeeded) {
+                server.standbyProgressed();
+            } else {
                 become(SenderState.CATCHUP, admitted.from());
             }
             // After it became one that is told of changes, so that none falls between.
