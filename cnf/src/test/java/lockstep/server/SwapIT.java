@@ -67,6 +67,15 @@ final class SwapIT {
                     standby.ask("conninfo", "receiver").split(",", -1)[1].strip());
             assertTrue(primary.shell("transports", "links").contains("unix"));
 
+            // To commits there is a standby all the time, even where they would go on without one at once.
+            primary.shell("set", "standby_unavailable", "degrade");
+            String transitions = primary.ask("mode_transitions", "status");
+            for (String scheme : List.of("tcp", "unix", "tcp", "unix", "tcp", "unix")) {
+                primary.shell("transport", "use", Pair.NAME, scheme);
+            }
+            assertEquals(transitions, primary.ask("mode_transitions", "status"));
+            primary.shell("set", "standby_unavailable", "hang");
+
             // The one in use goes with its file, and there is another way.
             Files.delete(dropped);
             standby.await(() -> !isHere(standby, "unix"));
