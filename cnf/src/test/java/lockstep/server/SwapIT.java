@@ -142,7 +142,7 @@ final class SwapIT {
                 server.shell("start", told.replaceAll("(?s).*Bundle ID: (\\d+).*", "$1"));
             }
             assertEquals(
-                    "Anna has been here 1 times: Replicated[level=on]",
+                    "Anna has been here 1 times: Replicated[level=ON]",
                     pair.primary().shell("visits:visit", "Anna").strip());
             pair.primary().shell("visits:visit", "Anna");
             pair.assertSame();
