@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class SwapIT {
     private static final Path EXAMPLES =
             Path.of(System.getProperty("lockstep.home")).resolve("examples");
-    private static final String LOAD_SECONDS = "40";
+    private static final String LOAD_SECONDS = "30";
     private static final int UPDATES = 100;
 
     /** Threads of core and receiver, which live as long as their bundles do. */
