@@ -235,6 +235,11 @@ final class GuardedSession implements Session, SessionHandler {
     }
 
     @Override
+    public String localName() {
+        return handler.localName();
+    }
+
+    @Override
     public void endOfBatch() {
         if (!ended.get()) {
             handler.endOfBatch();

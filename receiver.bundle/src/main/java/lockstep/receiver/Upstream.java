@@ -78,6 +78,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private final Workers workers;
     private final Clock clock;
     private volatile Conversation conversation;
+    private volatile boolean last;
     private volatile Worker worker;
 
     // Guarded by this; volatile where status looks.
@@ -138,6 +139,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             pauseNanos = FIRST_PAUSE_NANOS;
             lastError = "";
             move = null;
+            last = false;
             become(ReceiverState.STARTING, "the standby starts");
         }
         transports.addListener(this);
@@ -280,6 +282,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         }
     }
 
+    /** The present session is the last one, until {@link #close} and {@link #start}; on its thread. */
+    void openNoOther() {
+        last = true;
+    }
+
     private void endLinks(String cause, boolean backOff) {
         for (Link open : new Link[] {successor, link}) {
             if (open != null) {
@@ -343,6 +350,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             }
         }
         Link open = link;
+        if (open == null && last) {
+            return UNTIL_WOKEN;
+        }
         if (open == null) {
             long elsewhere = isRoundBegun() ? 0 : conversation.beforeRound();
             if (elsewhere == 0) {
@@ -419,7 +429,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             return left;
         }
         Move wanted = move;
-        if (wanted == null || state != ReceiverState.STREAMING || !conversation.canMove()) {
+        if (wanted == null || last || state != ReceiverState.STREAMING || !conversation.canMove()) {
             return UNTIL_WOKEN;
         }
         long left = wanted.retryAtNanos == 0 ? 0 : wanted.retryAtNanos - clock.nanos();
@@ -669,6 +679,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         Link(Transport transport, Endpoint endpoint) {
             this.transport = transport;
             this.endpoint = endpoint;
+        }
+
+        @Override
+        public String localName() {
+            return config.get().name();
         }
 
         void end(String cause) {

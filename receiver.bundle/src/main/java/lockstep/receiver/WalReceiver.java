@@ -23,8 +23,12 @@ import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.SessionSuccession;
 import lockstep.transport.api.Message.StartReplication;
-import lockstep.transport.api.Message.Succession;
+import lockstep.transport.api.Message.SwitchoverAnswer;
+import lockstep.transport.api.Message.SwitchoverRequest;
+import lockstep.transport.api.Message.TakeOver;
+import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.wal.ReadResult;
@@ -117,6 +121,7 @@ final class WalReceiver implements Conversation {
     private final Upstream upstream;
     private final Downstream downstream;
     private final Rewind rewind;
+    private final Succession succession;
     private final Workers workers;
     private final Clock clock;
     private final LongSupplier beforeRound;
@@ -145,6 +150,9 @@ final class WalReceiver implements Conversation {
 
     /** The stream of a session that is to take the place of the present one; null if there is none. */
     private Stream coming;
+
+    /** The primary has handed over: nothing that it says counts any more. */
+    private volatile boolean takingOver;
 
     private long lastCorruptLsn = -1;
 
@@ -176,6 +184,7 @@ final class WalReceiver implements Conversation {
             Upstream upstream,
             Downstream downstream,
             Rewind rewind,
+            Succession succession,
             Workers workers,
             Clock clock,
             long lastRecordLsn,
@@ -191,12 +200,18 @@ final class WalReceiver implements Conversation {
         this.upstream = upstream;
         this.downstream = downstream;
         this.rewind = rewind;
+        this.succession = succession;
         this.workers = workers;
         this.clock = clock;
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
-        acks = new Acknowledger(wal, () -> checkedLsn, redo::appliedLsn, clock);
+        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys
+        // of this one.
+        long appliedByOthers = config.get().acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
+        LongSupplier appliedLsn = identity.format().isPostgres() ? () -> appliedByOthers : redo::appliedLsn;
+        acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
+        downstream.onProgress(acks::moved);
         wal.addListener(acks);
     }
 
@@ -228,6 +243,7 @@ final class WalReceiver implements Conversation {
 
     @Override
     public void begin(Session session) {
+        takingOver = false;
         coming = null;
         present = ask(session, false);
     }
@@ -235,7 +251,7 @@ final class WalReceiver implements Conversation {
     @Override
     public boolean canMove() {
         Stream stream = present;
-        return stream != null && stream.agreed;
+        return stream != null && stream.agreed && !takingOver;
     }
 
     @Override
@@ -248,7 +264,7 @@ final class WalReceiver implements Conversation {
         Stream stream = new Stream(session, wal.filledLsn());
         session.send(downstream.status());
         if (succeeds) {
-            session.send(new Succession());
+            session.send(new SessionSuccession());
         }
         session.send(new StartReplication(
                 config.get().name(),
@@ -270,6 +286,9 @@ final class WalReceiver implements Conversation {
 
     @Override
     public void received(Session session, Message message) throws IOException {
+        if (takingOver) {
+            return;
+        }
         Stream stream = streamOf(session);
         if (stream == null) {
             return;
@@ -298,11 +317,42 @@ final class WalReceiver implements Conversation {
             downstream.degraded(degraded);
         } else if (message instanceof MoveRequest asked) {
             upstream.moveTo(asked.scheme(), why -> acks.say(new MoveRefused(asked.scheme(), why)));
+        } else if (message instanceof SwitchoverRequest asked && stream == present && stream.agreed) {
+            acks.say(succession.answer(asked.primaryName()));
+        } else if (message instanceof TakeOver handedOver && stream == present && stream.agreed) {
+            takeOver(handedOver.endLsn());
         } else {
             upstream.refuse(
                     RefusalCode.PROTOCOL,
                     "the primary sent " + message.getClass().getSimpleName() + ", which has no place here");
         }
+    }
+
+    /**
+     * The primary has handed over. Nothing comes from it any more, and no other session is opened before it is decided what becomes
+     * of it: the primary takes the next question for WAL as the word that this server has not taken over.
+     */
+    private void takeOver(long endLsn) {
+        if (wal.filledLsn() != endLsn || acks.flushedLsn() != endLsn) {
+            acks.say(new SwitchoverAnswer(
+                    "",
+                    "the primary's WAL ends at " + Lsn.text(endLsn) + ", this standby has it up to "
+                            + Lsn.text(wal.filledLsn()) + " and has flushed it up to " + Lsn.text(acks.flushedLsn())));
+            return;
+        }
+        takingOver = true;
+        upstream.openNoOther();
+        succession.takeOver();
+    }
+
+    /** Tells the primary that handed over that this server has taken its place. */
+    void tookOver(TimelineHistory history) {
+        acks.say(new TookOver(history.timeline(), history.startLsn()));
+    }
+
+    /** Tells the primary that handed over that this server goes on as a standby; the session is to be closed next. */
+    void decline(String why) {
+        acks.say(new SwitchoverAnswer("", why));
     }
 
     private void primaryFlushed(long lsn) {
@@ -452,7 +502,7 @@ final class WalReceiver implements Conversation {
             long heldLsn = Math.max(
                     Math.max(redo.appliedLsn(), redo.consistentLsn()),
                     control.get().redoLsn());
-            possible[0] = heldLsn <= keepLsn;
+            possible[0] = heldLsn <= keepLsn || identity.format().isPostgres();
             if (!possible[0]) {
                 rewind.impossible(keepLsn, heldLsn);
                 return;
@@ -460,6 +510,9 @@ final class WalReceiver implements Conversation {
             wal.awaitFlushed(endLsn);
             rewind.keepAside(wal.files(), keepLsn, endLsn);
             cutOffSettled(keepLsn);
+            if (identity.format().isPostgres()) {
+                redo.returnTo(keepLsn);
+            }
         });
         if (!possible[0]) {
             upstream.backOff("it cannot be rewound");

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import lockstep.commit.SyncRole;
 import lockstep.send.StandbyView;
@@ -117,7 +118,7 @@ public final class TransportCommands {
     }
 
     private static Fields row(LinkView link) {
-        return new Fields()
+        Fields row = new Fields()
                 .text("scheme", link.scheme())
                 .text("direction", link.isIncoming() ? "in" : "out")
                 .text("endpoint", link.endpoint())
@@ -126,6 +127,12 @@ public final class TransportCommands {
                 .time("since", link.sinceMicros())
                 .size("sent_bytes", link.sentBytes())
                 .size("received_bytes", link.receivedBytes());
+        // What a transport knows of a link is up to it; a table has the same columns for all.
+        return row.text(
+                "facts",
+                link.peer().facts().entrySet().stream()
+                        .map(fact -> fact.getKey() + '=' + fact.getValue())
+                        .collect(Collectors.joining(", ")));
     }
 
     /** Changes a transport. */
