@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
@@ -25,6 +26,7 @@ import lockstep.wal.Wal;
 /** A standby put together by hand, for tests in other packages. */
 public final class StandbyServer implements AutoCloseable {
     private final Standby standby;
+    private final Function<Endpoint, StandbyConfig> config;
     private final AtomicReference<Redone> redone = new AtomicReference<>();
 
     public StandbyServer(
@@ -39,9 +41,9 @@ public final class StandbyServer implements AutoCloseable {
             ResourceManagers managers,
             Transport transport,
             Consumer<WalSenders> serving) {
-        StandbyConfig config = new StandbyConfig(
+        config = endpoint -> new StandbyConfig(
                 name,
-                List.of(upstream),
+                List.of(endpoint),
                 500,
                 3_000,
                 1_000,
@@ -54,11 +56,17 @@ public final class StandbyServer implements AutoCloseable {
                 "");
         Transports transports = new Transports();
         transports.add(transport);
-        standby = new Standby(config, disk, clock, workers, panic, managers, transports, redone::set, serving);
+        standby = new Standby(
+                config.apply(upstream), disk, clock, workers, panic, managers, transports, redone::set, serving);
     }
 
     public void start() {
         standby.start();
+    }
+
+    /** Has it go on with another upstream. */
+    public void follow(Endpoint upstream) {
+        standby.configure(config.apply(upstream));
     }
 
     public void rebuild() {

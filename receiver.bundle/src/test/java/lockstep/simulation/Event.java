@@ -58,6 +58,10 @@ enum Event {
     ORDERLY_STOP,
     /** Redo was paused for a while. */
     REDO_PAUSED,
+    /** A standby was asked to move to another endpoint. */
+    MOVE_WISHED,
+    /** A standby moved over to another session while the one before went on. */
+    MOVED,
     /** A session broke. */
     SESSION_CUT,
     /** A session fell silent. */

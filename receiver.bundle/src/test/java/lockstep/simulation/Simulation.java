@@ -73,6 +73,7 @@ final class Simulation {
     private static final long MILLIS = 1_000_000;
     private static final long SECONDS = 1_000_000_000;
     private static final Endpoint ENDPOINT = Endpoint.parse("sim://primary");
+    private static final Endpoint OTHER_ENDPOINT = Endpoint.parse("sim://primary-by-another-way");
     private static final Endpoint STANDBYS_ENDPOINT = Endpoint.parse("sim://standby");
 
     private final SplittableRandom random;
@@ -208,6 +209,8 @@ final class Simulation {
             anyStandby().disk.fillFor(random.nextInt(1_500) * MILLIS);
         } else if (kind < 930) {
             anyServer().disk.failNextSync();
+        } else if (kind < 935) {
+            standby.move();
         } else if (kind < 940) {
             anyStandby().pauseRedo(chance(50));
         } else if (kind < 942) {
@@ -542,10 +545,12 @@ final class Simulation {
                         lsn -> server.inDoubt()
                                 .filter(range -> lsn > range.fromLsn() && lsn <= range.toLsn())
                                 .isPresent());
-                command(
-                        "listen",
-                        () -> network.transport(machine)
-                                .listen(ENDPOINT, server.senders().orElseThrow()));
+                command("listen", () -> {
+                    for (Endpoint endpoint : List.of(ENDPOINT, OTHER_ENDPOINT)) {
+                        network.transport(machine)
+                                .listen(endpoint, server.senders().orElseThrow());
+                    }
+                });
             }
         }
 
@@ -716,6 +721,15 @@ final class Simulation {
                     rebuiltFrom = wal();
                 });
             }
+        }
+
+        /** Changes {@code primary_conninfo}: the same primary, by another way. */
+        void move() {
+            command("move", () -> {
+                tally.count(Event.MOVE_WISHED);
+                boolean isThere = server.report().receiver().endpoint().equals(ENDPOINT.toString());
+                server.follow(isThere ? OTHER_ENDPOINT : ENDPOINT);
+            });
         }
 
         void pauseRedo(boolean pause) {

@@ -12,10 +12,11 @@ import java.util.List;
  *   BaseBackupRequest            →
  *                                ←             BackupStarted, (BackupFile, BackupData…)…, BackupEnded
  *   DownstreamStatus             →
+ *   SessionSuccession            →             only if another session of this standby goes on meanwhile
  *   StartReplication             →
  *                                ←             ReplicationStarted, or Refusal and the end of the session
- *                                ←             DegradedRange, WalData, Keepalive…
- *   StandbyStatus, StandbyReason, DownstreamStatus →
+ *                                ←             DegradedRange, WalData, Keepalive…, MoveRequest
+ *   StandbyStatus, StandbyReason, DownstreamStatus, MoveRefused →
  *                                ←             SwitchoverRequest
  *   SwitchoverAnswer             →
  *                                ←             TakeOver, after the last WAL
@@ -174,6 +175,28 @@ public sealed interface Message {
      * @param startLsn where that begins
      */
     record TookOver(int timeline, long startLsn) implements Message {}
+
+    /**
+     * Says, before {@link StartReplication}, that this session is to take the place of another one of the same running
+     * standby, which goes on until this one has caught up with it. {@link DownstreamStatus#serverId} tells which that is.
+     */
+    record SessionSuccession() implements Message {}
+
+    /**
+     * Asks a standby that is being sent WAL to go on over another of its endpoints: it opens a session there and, when
+     * that has caught up, closes this one.
+     *
+     * @param scheme of the endpoint, such as {@code ssh}
+     */
+    record MoveRequest(String scheme) implements Message {}
+
+    /**
+     * Says that a standby does not do what a {@link MoveRequest} asked, or could not: this session goes on.
+     *
+     * @param scheme as it was asked
+     * @param text why, for people
+     */
+    record MoveRefused(String scheme, String text) implements Message {}
 
     /**
      * Asks for all that a standby with an empty data directory needs.
