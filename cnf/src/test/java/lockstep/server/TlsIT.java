@@ -90,7 +90,7 @@ final class TlsIT {
             primary.await(() -> primary.log()
                     .contains("standby \"s2\" shows the certificate of \"s1\", which may not be that standby"));
             primary.await(() -> log(impostor).contains("the server refuses: standby \"s2\" shows the certificate"));
-            impostor.close();
+            impostor.kill();
             assertFalse(start.join().status() == 0);
         }
     }

@@ -15,8 +15,8 @@ public record Endpoint(URI uri) {
     /** Checks that there is a scheme. */
     public Endpoint {
         if (uri.getScheme() == null) {
-            throw new IllegalArgumentException(
-                    "endpoint \"" + withoutPassword(uri.toString()) + "\" has no transport: expected SCHEME://…, such as tcp://127.0.0.1:5440");
+            throw new IllegalArgumentException("endpoint \"" + withoutPassword(uri.toString())
+                    + "\" has no transport: expected SCHEME://…, such as tcp://127.0.0.1:5440");
         }
     }
 

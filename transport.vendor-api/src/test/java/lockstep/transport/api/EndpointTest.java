@@ -34,11 +34,14 @@ class EndpointTest {
 
     @Test
     void aPasswordIsNotShown() {
-        assertEquals("acme://me:***@host:1", Endpoint.parse("acme://me:sesame@host:1").toString());
+        assertEquals(
+                "acme://me:***@host:1",
+                Endpoint.parse("acme://me:sesame@host:1").toString());
         assertEquals(
                 "acme://host:1?password=***&x=y",
                 Endpoint.parse("acme://host:1?password=sesame&x=y").toString());
-        assertEquals("acme://me@host:1/a:b", Endpoint.parse("acme://me@host:1/a:b").toString());
+        assertEquals(
+                "acme://me@host:1/a:b", Endpoint.parse("acme://me@host:1/a:b").toString());
         IllegalArgumentException e =
                 assertThrows(IllegalArgumentException.class, () -> Endpoint.parse("acme://me:ses ame@host:1"));
         assertEquals(
