@@ -137,7 +137,7 @@ final class TlsIT {
                         + passwd;
                 assertFalse(seen.contains("sesame") || seen.contains(secretPart), seen);
             }
-            assertEquals("***", primary.ask("value", "show", "password"));
+            assertEquals("********", primary.ask("value", "show", "password"));
         }
     }
 

@@ -221,11 +221,21 @@ public final class Security {
      * @return null if there is none
      */
     public char[] password(String host, int port, String user) throws IOException {
+        return password(Map.of(), host, port, user);
+    }
+
+    /**
+     * As {@link #password(String, int, String)}.
+     *
+     * @param parameters what the endpoint says: {@code passfile}
+     */
+    public char[] password(Map<String, String> parameters, String host, int port, String user) throws IOException {
         String given = environment.getOrDefault("PGPASSWORD", config.password());
         if (!given.isEmpty()) {
             return given.toCharArray();
         }
-        Path file = path(environment.getOrDefault("PGPASSFILE", config.passfile()));
+        String configured = environment.getOrDefault("PGPASSFILE", config.passfile());
+        Path file = path(parameters.getOrDefault("passfile", configured));
         return file == null ? null : Passfile.find(file, host, port, user);
     }
 

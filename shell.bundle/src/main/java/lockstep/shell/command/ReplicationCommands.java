@@ -158,6 +158,10 @@ public final class ReplicationCommands {
                 .count("corruptions", receiver.corruptions())
                 .flag("disk_full", receiver.diskFull())
                 .text("last_error", receiver.lastError())
+                .text("written_by", receiver.writtenBy())
+                .count("records", receiver.counted().records())
+                .size("record_bytes", receiver.counted().recordBytes())
+                .size("image_bytes", receiver.counted().imageBytes())
                 .present(json);
     }
 
