@@ -15,6 +15,7 @@ public final class Main {
             new RewindCommand(),
             new WalGetCommand(),
             new WalPutCommand(),
+            new PgSetupCommand(),
             new ShellCommand(),
             new StopCommand(),
             new BenchCommand(),
