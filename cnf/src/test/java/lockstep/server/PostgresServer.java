@@ -61,6 +61,36 @@ final class PostgresServer implements AutoCloseable {
         return server;
     }
 
+    /** Makes a standby of it that streams from somebody else, and starts that. */
+    PostgresServer standbyOf(int otherPort, String name) throws IOException {
+        PostgresServer server = new PostgresServer();
+        server.program(
+                "pg_basebackup",
+                "-D",
+                server.data(),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                "" + port,
+                "-U",
+                USER,
+                "-R",
+                "-c",
+                "fast");
+        server.configure(
+                "primary_conninfo = 'host=127.0.0.1 port=" + otherPort + " user=" + USER + " application_name=" + name
+                        + "'",
+                "wal_retrieve_retry_interval = 100ms");
+        Files.delete(server.home.resolve("data/postgresql.auto.conf"));
+        server.start();
+        return server;
+    }
+
+    /** Returns what it has logged. */
+    String log() throws IOException {
+        return Files.readString(home.resolve("log"));
+    }
+
     private static boolean isRoot() {
         return System.getProperty("user.name").equals("root");
     }
