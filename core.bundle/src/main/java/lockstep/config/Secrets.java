@@ -24,6 +24,7 @@ public final class Secrets {
         if (NAME.matcher(name).matches()) {
             return value.isEmpty() ? value : HIDDEN;
         }
-        return WITHIN.matcher(value).replaceAll(found -> (found.group(1) == null ? found.group(2) : found.group(1)) + HIDDEN);
+        return WITHIN.matcher(value)
+                .replaceAll(found -> (found.group(1) == null ? found.group(2) : found.group(1)) + HIDDEN);
     }
 }

@@ -168,7 +168,8 @@ final class WalReceiver implements Conversation {
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
-        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys of this one.
+        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys
+        // of this one.
         long appliedByOthers = config.acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
         LongSupplier appliedLsn = identity.format().isPostgres() ? () -> appliedByOthers : redo::appliedLsn;
         acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
