@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** {@code lockstep standby}. */
@@ -12,6 +13,8 @@ class StandbyCommand extends ServerCommand {
     private static final String NAME = "--name";
     private static final String SLOT = "--slot";
     private static final String CREATE_SLOT = "--create-slot";
+    private static final Pattern NAME_IN_ENDPOINT =
+            Pattern.compile("\\bapplication_name=([A-Za-z0-9_.-]+)(?=[&\\s]|$)");
     private static final Pattern CONNINFO = Pattern.compile("\\s*[a-z_]+\\s*=.*", Pattern.DOTALL);
     private static final String HEADER = """
             # This server is a standby. Parameters, one a line, as in lockstep.conf: name = value
@@ -41,8 +44,8 @@ class StandbyCommand extends ServerCommand {
                                that has been replaced becomes that of a standby.
                                postgresql://USER@HOST:PORT/ or 'host=HOST user=USER …'
                                receives the WAL of a PostgreSQL server
-            --name NAME        what the primary calls this standby; the name of DIR if it
-                               is not given the first time
+            --name NAME        what the primary calls this standby; if it is not given the
+                               first time, application_name in URI, or the name of DIR
             --slot NAME        the replication slot with which the primary keeps WAL while
                                this standby is away; "slot create NAME" there makes it
             --create-slot      has the first base backup make that slot
@@ -91,7 +94,10 @@ class StandbyCommand extends ServerCommand {
             recovery.set("standby_mode", "on");
             recovery.set(
                     "application_name",
-                    name.orElse(directory.path().getFileName().toString()));
+                    name.or(() -> from.map(NAME_IN_ENDPOINT::matcher)
+                                    .filter(Matcher::find)
+                                    .map(found -> found.group(1)))
+                            .orElse(directory.path().getFileName().toString()));
         }
         from.ifPresent(uri -> recovery.set("primary_conninfo", uri));
         name.ifPresent(word -> recovery.set("application_name", word));

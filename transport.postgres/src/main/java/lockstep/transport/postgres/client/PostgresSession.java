@@ -161,8 +161,11 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     @Override
     public void close(String why) {
-        if (cause.compareAndSet(null, why) && connection.channel() != null) {
-            onLoop(this::finish);
+        if (cause.compareAndSet(null, why)) {
+            connection.cancel();
+            if (connection.channel() != null) {
+                onLoop(this::finish);
+            }
         }
     }
 
@@ -437,7 +440,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         }
         handler = waiting.opened(this);
         if (handler == null) {
-            close("nobody takes the session");
+            connection.terminate("nobody takes the session");
         }
     }
 

@@ -114,6 +114,7 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
     private final Map<String, String> parameters = new HashMap<>();
 
     private volatile Channel channel;
+    private volatile boolean cancelled;
     private Phase phase = Phase.ENCRYPTION;
     private Login login;
     private String why;
@@ -153,11 +154,10 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
 
     /** Gives a command when the one before has been answered; the future has the rows of the last result. */
     CompletableFuture<List<List<String>>> command(String text) {
-        answer = new CompletableFuture<>();
         if (phase != Phase.READY) {
-            answer.completeExceptionally(new IOException("the connection is not ready for " + text));
-            return answer;
+            return CompletableFuture.failedFuture(new IOException("the connection is not ready for " + text));
         }
+        answer = new CompletableFuture<>();
         phase = Phase.COMMAND;
         rows = new ArrayList<>();
         error = null;
@@ -212,6 +212,11 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
         end();
     }
 
+    /** Has a connection that does not exist yet closed as soon as it does. On any thread. */
+    void cancel() {
+        cancelled = true;
+    }
+
     /** Returns a setting that the server told; empty if it did not. */
     String parameter(String name) {
         return parameters.getOrDefault(name, "");
@@ -233,7 +238,7 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
                         new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, FIRST_READ_BYTES, MAX_READ_BYTES));
         channel.closeFuture().addListener(closed -> EventLoops.end(channel.eventLoop()));
         ctx.pipeline().addBefore(ctx.name(), "decoder", decoder);
-        if (why != null) {
+        if (cancelled) {
             channel.close();
         }
     }

@@ -21,10 +21,10 @@ class ConninfoTest {
 
     @Test
     void aUriSaysAllThatLibpqReadsFromOne() {
-        Conninfo conninfo = of("postgresql://r%40p:p%2Fw+d@db1:6001,[::1],db3:6003/log?application_name=s%201"
+        Conninfo conninfo = of("postgresql://r%40p:p%2Fw+d@db1:6001,db2,db3:6003/log?application_name=s%201"
                 + "&sslmode=verify-full&sslrootcert=/ca.crt&channel_binding=require&connect_timeout=3"
                 + "&target_session_attrs=read-write&keepalives=1&gssencmode=prefer");
-        assertEquals(List.of(new Host("db1", 6001), new Host("::1", 5432), new Host("db3", 6003)), conninfo.hosts());
+        assertEquals(List.of(new Host("db1", 6001), new Host("db2", 5432), new Host("db3", 6003)), conninfo.hosts());
         assertEquals("r@p", conninfo.user());
         assertEquals(Optional.of("p/w+d"), conninfo.password());
         assertEquals("log", conninfo.database());
@@ -39,6 +39,8 @@ class ConninfoTest {
     @Test
     void hostsMayStandAmongTheOptionsWithOnePortForAll() {
         assertEquals(
+                List.of(new Host("::1", 6000)), of("postgresql://[::1]:6000/").hosts());
+        assertEquals(
                 List.of(new Host("a", 7), new Host("b", 7)),
                 of("postgresql:///?host=a,b&port=7").hosts());
     }
@@ -51,7 +53,7 @@ class ConninfoTest {
         assertEquals(List.of(new Host("db1", 6000)), said.hosts());
         assertEquals("rep", said.user());
         assertEquals(Map.of("sslmode", "require"), said.tls());
-        Conninfo plain = of("postgresql://");
+        Conninfo plain = of("postgresql:///");
         assertEquals(List.of(new Host("localhost", 5432)), plain.hosts());
         assertEquals("replication", plain.database());
         assertEquals("s1", plain.applicationName("s1"));
