@@ -149,7 +149,10 @@ final class Downstream implements SendingServer, WalListener {
 
     @Override
     public void backup(BackupSink sink) throws IOException {
-        managers.backup(sink);
+        // Of a PostgreSQL server's log no resource manager here has anything.
+        if (!control().format().isPostgres()) {
+            managers.backup(sink);
+        }
     }
 
     @Override
@@ -183,6 +186,11 @@ final class Downstream implements SendingServer, WalListener {
     @Override
     public void flushed(long lsn) {
         senders.flushed(sendableLsn());
+    }
+
+    /** Returns whether a standby of that name is connected. */
+    boolean serves(String name) {
+        return senders.find(name).isPresent();
     }
 
     /** Returns what upstream is told of all standbys below this one. */
