@@ -241,10 +241,10 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         flushLag.acknowledged(flushedLsn, now);
         replayLag.acknowledged(appliedLsn, now);
         if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
-            heldLsn = flushedLsn == 0 ? heldLsn : Math.min(flushedLsn, sentLsn);
+            heldLsn = hasLsn() == 0 ? heldLsn : hasLsn();
             Slot held = slot;
-            if (held != null) {
-                held.advance(heldLsn);
+            if (held != null && flushedLsn != 0) {
+                held.advance(flushedLsn);
             }
         }
         server.standbyProgressed();

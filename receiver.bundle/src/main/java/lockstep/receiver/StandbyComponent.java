@@ -156,7 +156,7 @@ public final class StandbyComponent {
                 backupOnly,
                 recovery.triggerFile(),
                 recovery.keepWal().equals("all"),
-                recovery.relayAck().equals("downstream")
+                server.relayAck().equals("downstream")
                         ? Optional.of(StandbyNames.parse(server.synchronousStandbyNames()))
                         : Optional.empty());
     }

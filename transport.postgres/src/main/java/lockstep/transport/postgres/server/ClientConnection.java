@@ -315,15 +315,20 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     }
 
     private void notAuthenticated(AccessException e) {
-        log.warn("client {} as standby \"{}\" is refused: {}", peer.address(), name, e.getMessage());
         boolean password = admittance != null && admittance.isAboutPassword();
-        refuse(Report.fatal(
-                password ? INVALID_PASSWORD : INVALID_AUTHORIZATION,
-                admittance == null ? e.getMessage() : admittance.refusal(e)));
+        refuse(
+                Report.fatal(
+                        password ? INVALID_PASSWORD : INVALID_AUTHORIZATION,
+                        admittance == null ? e.getMessage() : admittance.refusal(e)),
+                "as standby \"" + name + "\": " + e.getMessage());
     }
 
     private void refuse(Report report) {
-        String why = report.message();
+        refuse(report, report.message());
+    }
+
+    /** @param why for the log of this server, which may say more than the client is told */
+    private void refuse(Report report, String why) {
         state = State.CLOSING;
         cause = why;
         opening.failed(why);
