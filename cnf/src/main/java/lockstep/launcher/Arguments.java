@@ -55,6 +55,14 @@ final class Arguments {
         return positional;
     }
 
+    /** Returns the arguments that are no options, of which there must be so many. */
+    List<String> all(int count, String what) {
+        if (positional.size() != count) {
+            throw new UsageException("expected " + what);
+        }
+        return List.copyOf(positional);
+    }
+
     /** Refuses arguments that are no options. */
     void none() {
         if (!positional.isEmpty()) {

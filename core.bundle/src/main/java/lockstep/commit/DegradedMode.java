@@ -269,6 +269,9 @@ public final class DegradedMode implements Step {
                 lower();
             } else {
                 policy.require(changed.names());
+                if (state == State.WAITING) {
+                    reason = whoIsMissing();
+                }
             }
         }
         release.run();

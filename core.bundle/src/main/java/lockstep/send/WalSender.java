@@ -36,6 +36,7 @@ import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.wal.Wal;
+import lockstep.wal.WalLayout;
 import lockstep.wal.WalSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -76,6 +77,10 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     private final long id;
     private final Session session;
+
+    /** Whether this is a PostgreSQL client, or another that would apply all that it gets. */
+    private final boolean flushedWalOnly;
+
     private final Wal wal;
     private final SendingServer server;
     private final Admission admission;
@@ -116,6 +121,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
             long id, Session session, Wal wal, SendingServer server, WalSenders senders, Workers workers, Clock clock) {
         this.id = id;
         this.session = session;
+        flushedWalOnly = session.peer().flushedWalOnly();
         this.wal = wal;
         this.server = server;
         admission = new Admission(wal, server);
@@ -254,7 +260,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private boolean takeName(String asked) {
-        if (senders.isNameTaken(asked, this)) {
+        // Asks the others of that name whether they are still there. Among PostgreSQL's clients many may have one name.
+        if (senders.isNameTaken(asked, this) && !flushedWalOnly) {
             refuse(new Refusal(
                     RefusalCode.NAME_IN_USE,
                     "a standby named \"" + asked + "\" is connected; give this one another application_name"));
@@ -305,7 +312,9 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private boolean takeSlot(StartReplication asked, long startLsn) {
-        return takeSlot(asked.slotName(), () -> server.slots().acquire(asked.slotName(), startLsn, this));
+        // A PostgreSQL client may ask from anywhere: its slot follows what it has flushed, and nothing else.
+        long slotLsn = flushedWalOnly ? Lsn.INVALID : startLsn;
+        return takeSlot(asked.slotName(), () -> server.slots().acquire(asked.slotName(), slotLsn, this));
     }
 
     private void releaseSlot() {
@@ -336,7 +345,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private void startReplication(StartReplication asked) {
-        Admission.Answer answer = admission.judge(asked);
+        Admission.Answer answer = admission.judge(asked, flushedWalOnly);
         if (answer instanceof Admission.Refused refused) {
             // Why the slot did not keep the WAL tells more than that the WAL has been removed.
             if (refused.refusal().code() != RefusalCode.WAL_REMOVED || takeSlot(asked, Lsn.INVALID)) {
@@ -472,14 +481,14 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     private void catchUp() throws IOException {
         while (session.isWritable() && state != SenderState.STOPPING) {
-            long limit = server.sendableLsn();
+            long limit = flushedWalOnly ? server.primaryFlushedLsn() : server.sendableLsn();
             if (sentLsn < limit) {
                 if (!sendFromLog(limit)) {
                     return;
                 }
                 continue;
             }
-            if (server.isStandby() || session.peer().flushedWalOnly()) {
+            if (server.isStandby() || flushedWalOnly) {
                 become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
                 tellFlushed();
                 return;
@@ -512,13 +521,22 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         }
     }
 
+    /**
+     * Returns how much to send next: up to a place where the log was flushed, or to the end of a page. A PostgreSQL standby that finds
+     * a part of a page where it reads takes that for damage, and has the segment sent again.
+     */
+    private int chunkBytes(long limit) {
+        long endLsn = sentLsn + CATCH_UP_BYTES;
+        return (int) (endLsn < limit ? CATCH_UP_BYTES - endLsn % WalLayout.PAGE_BYTES : limit - sentLsn);
+    }
+
     /** Sends the next piece below {@code limit}; returns whether there was one. */
     private boolean sendFromLog(long limit) throws IOException {
         if (source == null) {
             source = wal.source();
             chunk = ByteBuffer.allocateDirect(CATCH_UP_BYTES);
         }
-        chunk.clear().limit((int) Math.min(CATCH_UP_BYTES, limit - sentLsn));
+        chunk.clear().limit(chunkBytes(limit));
         if (source.read(sentLsn, chunk) == 0) {
             refuse(new Refusal(
                     RefusalCode.WAL_REMOVED,
@@ -621,7 +639,11 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     void finish() {
         long deadline = clock.nanos() + FINISH_WAIT_NANOS;
         long endLsn = server.sendableLsn();
-        while (state == SenderState.STREAMING && flushedLsn < endLsn && clock.nanos() < deadline) {
+        if (flushedWalOnly && state == SenderState.STREAMING) {
+            worker.wake();
+            keepalive(true); // some PostgreSQL clients tell of their progress only now and then, or when they are asked
+        }
+        while (state == SenderState.STREAMING && hasLsn() < endLsn && clock.nanos() < deadline) {
             workers.pause(TimeUnit.MILLISECONDS.toNanos(1));
         }
         String why = "the server is shutting down";
@@ -681,6 +703,11 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         return Optional.ofNullable(tookOver);
     }
 
+    /** Returns up to where the standby has the WAL: some PostgreSQL clients never say what they have flushed. */
+    private long hasLsn() {
+        return flushedWalOnly && flushedLsn == 0 ? writtenLsn : flushedLsn;
+    }
+
     // What others want to know.
 
     @Override
@@ -690,7 +717,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     @Override
     public boolean isStreaming() {
-        return state == SenderState.STREAMING;
+        // Who has not said what it has flushed does not count, as in PostgreSQL: it may never say so.
+        return state == SenderState.STREAMING && (flushedLsn != 0 || !flushedWalOnly);
     }
 
     @Override
@@ -744,7 +772,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         return state == SenderState.STOPPING;
     }
 
-    StandbyView view(SyncRole role) {
+    StandbyView view(SyncRole policysRole) {
+        SyncRole role = flushedWalOnly && flushedLsn == 0 ? SyncRole.ASYNC : policysRole;
         long now = clock.nanos();
         return new StandbyView(
                 id,
@@ -763,6 +792,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 role.state().toString(),
                 heardMicros,
                 live ? "live" : "behind",
-                reason);
+                reason,
+                session.peer().identity(),
+                session.peer().facts());
     }
 }

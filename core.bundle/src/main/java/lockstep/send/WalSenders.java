@@ -3,6 +3,7 @@ package lockstep.send;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -12,15 +13,21 @@ import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.retention.Retention;
+import lockstep.retention.SlotException;
 import lockstep.transport.api.Acceptor;
+import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalListener;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceRegistration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,8 +46,11 @@ import org.slf4j.LoggerFactory;
  *
  * <p><b>On a standby</b> no sender is ever live: {@link #filled} is not called, and {@link #flushed} with what may be sent.
  */
-public final class WalSenders implements Acceptor, WalListener, Retention.Attached, AutoCloseable {
+public final class WalSenders implements Acceptor, ServedLog, WalListener, Retention.Attached, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WalSenders.class);
+
+    /** The version of PostgreSQL whose form Lockstep's own log has. */
+    private static final int OWN_VERSION = 15;
 
     private final Wal wal;
     private final SendingServer server;
@@ -69,9 +79,17 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         flushTimes.flushed(wal.flushedLsn(), clock.nanos());
     }
 
+    /** Makes it a service: of its own name, for who listens, and as the log that is served. */
+    public static ServiceRegistration<?> register(BundleContext context, WalSenders senders) {
+        return context.registerService(
+                new String[] {WalSenders.class.getName(), ServedLog.class.getName()}, senders, null);
+    }
+
     /** Changes how standbys are served, from now on. */
     public void configure(SenderConfig newConfig) {
         config = newConfig;
+        // Each set its timer by the times before.
+        senders.forEach(WalSender::wake);
     }
 
     SenderConfig config() {
@@ -235,6 +253,54 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         for (WalSender sender : senders) {
             sender.leave(why);
         }
+    }
+
+    // What standbys may ask before they ask for WAL.
+
+    @Override
+    public long systemId() {
+        return wal.config().identity().systemId();
+    }
+
+    @Override
+    public int segmentBytes() {
+        return wal.config().layout().segmentBytes();
+    }
+
+    @Override
+    public int postgresVersion() {
+        WalFormat format = wal.config().identity().format();
+        return format.isPostgres() ? format.postgresVersion() : OWN_VERSION;
+    }
+
+    @Override
+    public TimelineHistory history() {
+        return wal.config().identity().history();
+    }
+
+    @Override
+    public long flushedLsn() {
+        return server.primaryFlushedLsn();
+    }
+
+    @Override
+    public boolean isStandby() {
+        return server.isStandby();
+    }
+
+    @Override
+    public OptionalLong slotRestartLsn(String name) {
+        return server.slots().restartLsn(name);
+    }
+
+    @Override
+    public void createSlot(String name, boolean reserve, boolean temporary) throws SlotException, IOException {
+        server.slots().create(name, reserve ? server.control().redoLsn() : Lsn.INVALID, temporary);
+    }
+
+    @Override
+    public void dropSlot(String name) throws SlotException, IOException {
+        server.slots().drop(name);
     }
 
     /** Lets nobody in any more, and sends those connected what is left before their sessions are closed. */

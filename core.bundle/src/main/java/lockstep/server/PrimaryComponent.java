@@ -66,7 +66,7 @@ public final class PrimaryComponent {
 
     private ServiceRegistration<Primary> primaryService;
     private ServiceRegistration<Commits> commitsService;
-    private ServiceRegistration<WalSenders> sendersService;
+    private ServiceRegistration<?> sendersService;
     private ServiceRegistration<Condition> readyService;
     private FrameworkStop frameworkStop;
 
@@ -114,8 +114,7 @@ public final class PrimaryComponent {
         lock.lock();
         try {
             if (primary.state() == Primary.State.RUNNING && commitsService == null && primaryService != null) {
-                sendersService = context.registerService(
-                        WalSenders.class, primary.senders().orElseThrow(), null);
+                sendersService = WalSenders.register(context, primary.senders().orElseThrow());
                 commitsService =
                         context.registerService(Commits.class, primary.commits().orElseThrow(), null);
                 readyService = Readiness.register(context);

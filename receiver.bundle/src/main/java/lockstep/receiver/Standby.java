@@ -50,7 +50,9 @@ import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
 import lockstep.wal.WalCorruptionException;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalLayout;
+import lockstep.wal.WalStatistics;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -138,6 +140,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile Replication replication;
     private volatile ContinuousRedo redo;
     private volatile Redo damagedRedo;
+    private volatile WalFormat format = WalFormat.LOCKSTEP;
     private volatile boolean paused;
     private volatile boolean recoveryEnded;
     private volatile boolean rebuildAsked;
@@ -312,6 +315,11 @@ final class Standby implements StandbyControl, AutoCloseable {
             throw new IllegalStateException("the file " + ControlFile.PATH
                     + " is missing, so it is not known which data is here: empty the data directory instead");
         }
+        if (format.isPostgres()) {
+            throw new IllegalStateException(
+                    "the WAL here is that of a PostgreSQL server, and a rebuild would remove it: begin"
+                            + " another archive in an empty directory");
+        }
         List<String> away = new ArrayList<>(managers.missing());
         managers.all().forEach(manager -> away.remove(manager.name()));
         if (managers.all().isEmpty() || !away.isEmpty()) {
@@ -390,6 +398,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     private void open() throws IOException {
         ControlStore control = ControlStore.open(disk);
         ControlFile file = control.get();
+        format = file.format();
         WalConfig walConfig = new WalConfig(file.identity(disk), config.walBufferBytes(), config.syncMethod(), true);
         SegmentFiles files = new SegmentFiles(disk, walConfig.identity());
         FlushMarks marks = new FlushMarks(disk, file.systemId());
@@ -414,7 +423,7 @@ final class Standby implements StandbyControl, AutoCloseable {
                 clock,
                 workers,
                 panic,
-                managers,
+                redoingManagers(),
                 upstream,
                 config.recovery()
                         .restoreCommand()
@@ -442,7 +451,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         damagedRedo = new Redo(
                 walConfig.identity(),
                 () -> new SegmentSource(disk, walConfig.identity()),
-                managers,
+                redoingManagers(),
                 RedoListener.NONE,
                 file.redoLsn());
         redo = new ContinuousRedo(damagedRedo, RecoveryTarget.none(), () -> limitLsn, () -> {});
@@ -451,6 +460,11 @@ final class Standby implements StandbyControl, AutoCloseable {
             redo.pause();
         }
         become(Phase.DAMAGED, "redo up to " + Lsn.text(limitLsn));
+    }
+
+    /** Returns who redoes the log: nobody here, if PostgreSQL wrote it. */
+    private ResourceManagers redoingManagers() {
+        return format.isPostgres() ? new ResourceManagers() : managers;
     }
 
     private long recover() {
@@ -572,6 +586,11 @@ final class Standby implements StandbyControl, AutoCloseable {
     private Optional<String> objection(Promotion asked) {
         if (phase != Phase.RECOVERING && phase != Phase.RUNNING && phase != Phase.PROMOTING) {
             return Optional.of("this standby is " + phase + (problem.isEmpty() ? "" : ": " + problem));
+        }
+        if (format.isPostgres()) {
+            return Optional.of(
+                    "its log is that of a PostgreSQL server, which only PostgreSQL can redo and go on with. Give a"
+                            + " PostgreSQL standby the WAL from here, and promote that");
         }
         if (redo.isAtTarget()) {
             return isInconsistent() ? Optional.of(tooEarly()) : Optional.empty();
@@ -831,7 +850,9 @@ final class Standby implements StandbyControl, AutoCloseable {
                 upstream.sessions(),
                 0,
                 false,
-                upstream.lastError());
+                upstream.lastError(),
+                "",
+                new WalStatistics.Count(-1, 0, 0, 0));
     }
 
     private RedoStatus redoStatus(Replication running) {
@@ -880,7 +901,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (damagedRedo != null) {
             damagedRedo.close();
         }
-        if (redo != null && phase != Phase.PROMOTED) {
+        if (redo != null && phase != Phase.PROMOTED && !format.isPostgres()) {
             for (ResourceManager manager : managers.all()) {
                 manager.close();
             }

@@ -1,9 +1,10 @@
 package lockstep.receiver;
 
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import lockstep.commit.PrimaryAddress;
+import lockstep.commit.StandbyNames;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
@@ -28,7 +29,6 @@ import lockstep.rmgr.ResourceManagers;
 import lockstep.send.Listeners;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
-import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
@@ -73,7 +73,7 @@ public final class StandbyComponent {
 
     private ServiceRegistration<StandbyControl> service;
     private ServiceRegistration<PrimaryAddress> addressService;
-    private ServiceRegistration<WalSenders> sendersService;
+    private ServiceRegistration<?> sendersService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
 
@@ -138,10 +138,7 @@ public final class StandbyComponent {
             boolean backupOnly) {
         return new StandbyConfig(
                 recovery.applicationName(),
-                Arrays.stream(recovery.primaryConninfo().split("[,\\s]+", -1))
-                        .filter(endpoint -> recoveryConfig.standbyMode() && !endpoint.isEmpty())
-                        .map(Endpoint::parse)
-                        .toList(),
+                recoveryConfig.standbyMode() ? PrimaryConninfo.parse(recovery.primaryConninfo()) : List.of(),
                 Units.millis(server.walRetrieveRetryInterval()),
                 Units.millis(server.walReceiverTimeout()),
                 Units.millis(server.walReceiverStatusInterval()),
@@ -153,7 +150,11 @@ public final class StandbyComponent {
                 Retention.Config.of(server),
                 recoveryConfig,
                 backupOnly,
-                recovery.triggerFile());
+                recovery.triggerFile(),
+                recovery.keepWal().equals("all"),
+                recovery.relayAck().equals("downstream")
+                        ? Optional.of(StandbyNames.parse(server.synchronousStandbyNames()))
+                        : Optional.empty());
     }
 
     @Activate
@@ -213,7 +214,7 @@ public final class StandbyComponent {
             sendersService = null;
         }
         if (senders != null && service != null) {
-            sendersService = context.registerService(WalSenders.class, senders, null);
+            sendersService = WalSenders.register(context, senders);
         }
     }
 

@@ -178,7 +178,12 @@ final class WalReceiver implements Conversation {
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
-        acks = new Acknowledger(wal, () -> checkedLsn, redo::appliedLsn, clock);
+        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys
+        // of this one.
+        long appliedByOthers = config.acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
+        LongSupplier appliedLsn = identity.format().isPostgres() ? () -> appliedByOthers : redo::appliedLsn;
+        acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
+        downstream.onProgress(acks::moved);
         wal.addListener(acks);
     }
 
@@ -390,7 +395,7 @@ final class WalReceiver implements Conversation {
             long heldLsn = Math.max(
                     Math.max(redo.appliedLsn(), redo.consistentLsn()),
                     control.get().redoLsn());
-            possible[0] = heldLsn <= keepLsn;
+            possible[0] = heldLsn <= keepLsn || identity.format().isPostgres();
             if (!possible[0]) {
                 rewind.impossible(keepLsn, heldLsn);
                 return;
@@ -398,6 +403,9 @@ final class WalReceiver implements Conversation {
             wal.awaitFlushed(endLsn);
             rewind.keepAside(wal.files(), keepLsn, endLsn);
             cutOffSettled(keepLsn);
+            if (identity.format().isPostgres()) {
+                redo.returnTo(keepLsn);
+            }
         });
         if (!possible[0]) {
             upstream.backOff("it cannot be rewound");

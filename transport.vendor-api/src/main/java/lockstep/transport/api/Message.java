@@ -34,7 +34,7 @@ public sealed interface Message {
      * @param slotName the replication slot that the primary keeps WAL with; empty for none
      * @param systemId the system the standby's WAL belongs to
      * @param timeline the timeline of the standby's last byte
-     * @param epoch the epoch of the standby's last byte
+     * @param epoch the epoch of the standby's last byte; 0 from a peer that gets only flushed WAL and knows no epochs
      * @param startLsn the end of the standby's valid WAL
      * @param newestTimeline the newest timeline the standby knows of. A primary that hears of one newer than its own has been
      *     replaced
@@ -193,6 +193,8 @@ public sealed interface Message {
      * @param epochs the primary's epochs, oldest first
      * @param history the text of the timeline's history file, as in {@link ReplicationStarted}; the redo position may lie on an
      *     earlier timeline
+     * @param postgresVersion the major version of the PostgreSQL server whose log it is, which has no files for this standby; 0
+     *     for a log that Lockstep writes
      */
     record BackupStarted(
             long systemId,
@@ -201,7 +203,8 @@ public sealed interface Message {
             long checkpointLsn,
             long redoLsn,
             List<Epoch> epochs,
-            String history)
+            String history,
+            int postgresVersion)
             implements Message {
         /** Copies the list. */
         public BackupStarted {
@@ -273,6 +276,8 @@ public sealed interface Message {
         /** WAL that the replication slot held has been removed: it held too much. */
         SLOT_INVALIDATED,
         /** The server follows the standby itself, perhaps through others: neither would lead to a primary. */
-        LOOP
+        LOOP,
+        /** The peer may not be the standby that it says it is ({@code access.conf}). */
+        NOT_ALLOWED
     }
 }

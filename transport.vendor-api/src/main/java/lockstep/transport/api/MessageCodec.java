@@ -92,7 +92,7 @@ public final class MessageCodec {
         STANDBY_REASON(6, CODE_BYTES + Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
         BASE_BACKUP_REQUEST(7, 2 * COUNT_BYTES + Byte.BYTES, 2 * MAX_NAME_BYTES),
         BACKUP_STARTED(
-                8, 3 * Long.BYTES + 2 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
+                8, 3 * Long.BYTES + 3 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
         BACKUP_FILE(9, COUNT_BYTES + Long.BYTES, MAX_PATH_BYTES),
         BACKUP_DATA(10, 0, MAX_DATA_BYTES),
         BACKUP_ENDED(11, Long.BYTES, 0),
@@ -322,6 +322,7 @@ public final class MessageCodec {
             body.putLong(m.checkpointLsn()).putLong(m.redoLsn());
             putEpochs(body, m.epochs());
             putString(body, history(m.history()));
+            body.putInt(m.postgresVersion());
         } else if (message instanceof Message.BackupEnded m) {
             body.putLong(m.endLsn());
         } else if (message instanceof Message.Refusal m) {
@@ -388,7 +389,8 @@ public final class MessageCodec {
                             body.getLong(),
                             body.getLong(),
                             epochs(body),
-                            string(body, MAX_HISTORY_BYTES));
+                            string(body, MAX_HISTORY_BYTES),
+                            body.getInt());
                 case BACKUP_ENDED -> new Message.BackupEnded(body.getLong());
                 case REFUSAL -> new Message.Refusal(refusalCode(body.getInt()), string(body, MAX_TEXT_BYTES));
                 case DOWNSTREAM_STATUS ->
@@ -446,6 +448,7 @@ public final class MessageCodec {
             case SLOT_IN_USE -> 11;
             case SLOT_INVALIDATED -> 12;
             case LOOP -> 13;
+            case NOT_ALLOWED -> 14;
         };
     }
 
