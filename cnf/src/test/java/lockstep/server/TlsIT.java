@@ -134,7 +134,8 @@ final class TlsIT {
                         + server.shell("show", "--json")
                         + server.shell("show", "password")
                         + server.shell("status")
-                        + passwd;
+                        + passwd.out()
+                        + passwd.err();
                 assertFalse(seen.contains("sesame") || seen.contains(secretPart), seen);
             }
             assertEquals("********", primary.ask("value", "show", "password"));
