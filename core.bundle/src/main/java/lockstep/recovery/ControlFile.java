@@ -189,7 +189,7 @@ public record ControlFile(
                 nextXid,
                 startLsn,
                 startLsn,
-                epochs.next(startLsn),
+                epochs.fork(startLsn),
                 0);
     }
 
