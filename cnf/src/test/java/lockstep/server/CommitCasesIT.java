@@ -47,6 +47,7 @@ final class CommitCasesIT {
     private static final String NOBODY = "–";
     private static final Pattern AWAITED =
             Pattern.compile("\"name\":\"(\\w+)\",\"awaited\":\"awaited\",\"stage\":\"([^\"]+)\"");
+    private static final Pattern ACKNOWLEDGED = Pattern.compile("\"name\":\"(\\w+)\",\"written_us\":\\d+");
     private static final Pattern COUNT = Pattern.compile("(?:FIRST|ANY) (\\d)");
 
     /** What a row does not say; times are short, so that nobody waits long for the tests. */
@@ -370,8 +371,11 @@ final class CommitCasesIT {
         for (Commit commit : commits) {
             if (!commit.level().equals("local") && outcome(commit).equals(REPLICATED)) {
                 String receipt = commit.client().result().out();
-                List<String> names =
-                        List.of(ServerProcess.member(receipt, "standbys").split(", ", -1));
+                List<String> names = ACKNOWLEDGED
+                        .matcher(receipt)
+                        .results()
+                        .map(standby -> standby.group(1))
+                        .toList();
                 assertTrue(names.size() >= required, receipt);
                 for (String name : names) {
                     String position = switch (commit.level()) {

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.ReachTimes;
 import lockstep.commit.StandbyProgress;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
@@ -82,6 +84,9 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     private final Lag writeLag = new Lag();
     private final Lag flushLag = new Lag();
     private final Lag replayLag = new Lag();
+    private final ReachTimes writeTimes = new ReachTimes();
+    private final ReachTimes flushTimes = new ReachTimes();
+    private final ReachTimes applyTimes = new ReachTimes();
 
     private volatile String name = "";
     private volatile SenderState state = SenderState.STARTUP;
@@ -174,9 +179,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
 
     private void progressed(StandbyStatus status) {
         long now = clock.nanos();
-        writtenLsn = Math.min(status.writtenLsn(), sentLsn);
-        flushedLsn = Math.min(status.flushedLsn(), sentLsn);
-        appliedLsn = Math.min(status.appliedLsn(), sentLsn);
+        // First the times: who sees a position finds when it was reached.
+        writtenLsn = reached(writtenLsn, Math.min(status.writtenLsn(), sentLsn), writeTimes, now);
+        flushedLsn = reached(flushedLsn, Math.min(status.flushedLsn(), sentLsn), flushTimes, now);
+        appliedLsn = reached(appliedLsn, Math.min(status.appliedLsn(), sentLsn), applyTimes, now);
         writeLag.acknowledged(writtenLsn, now);
         flushLag.acknowledged(flushedLsn, now);
         replayLag.acknowledged(appliedLsn, now);
@@ -191,6 +197,13 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         if (status.replyRequested()) {
             keepalive(false);
         }
+    }
+
+    private static long reached(long before, long lsn, ReachTimes times, long now) {
+        if (lsn > before) {
+            times.reached(lsn, now);
+        }
+        return lsn;
     }
 
     private void heardOfDownstream(DownstreamStatus status) {
@@ -648,6 +661,15 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     @Override
     public long appliedLsn() {
         return appliedLsn;
+    }
+
+    @Override
+    public long reachedNanos(CommitLevel level, long lsn, long otherwise) {
+        return switch (level) {
+            case REMOTE_WRITE -> writeTimes.find(lsn, otherwise);
+            case REMOTE_APPLY -> applyTimes.find(lsn, otherwise);
+            default -> flushTimes.find(lsn, otherwise);
+        };
     }
 
     /** Returns the first position this standby still needs; {@link Long#MAX_VALUE} if it needs none. */
