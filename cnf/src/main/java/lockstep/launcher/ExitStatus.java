@@ -7,5 +7,8 @@ final class ExitStatus {
     static final int USAGE = 64;
     static final int NO_SERVER = 69;
 
+    /** Above 125: a PostgreSQL server that recovers takes a lower status for the end of the archive, and this one for trouble. */
+    static final int STOP_RECOVERY = 126;
+
     private ExitStatus() {}
 }

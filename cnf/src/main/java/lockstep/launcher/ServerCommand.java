@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import lockstep.transport.api.Endpoint;
 
 /** What starting a primary and starting a standby have in common. */
 abstract class ServerCommand implements Command {
@@ -96,6 +97,7 @@ abstract class ServerCommand implements Command {
         } catch (URISyntaxException e) {
             // falls through to the one message
         }
-        throw new UsageException(option + " " + text + ": an address such as tcp://127.0.0.1:5440 is expected");
+        throw new UsageException(
+                option + " " + Endpoint.withoutSecrets(text) + ": an address such as tcp://127.0.0.1:5440 is expected");
     }
 }

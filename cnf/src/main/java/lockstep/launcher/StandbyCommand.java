@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** {@code lockstep standby}. */
 class StandbyCommand extends ServerCommand {
@@ -11,6 +13,9 @@ class StandbyCommand extends ServerCommand {
     private static final String NAME = "--name";
     private static final String SLOT = "--slot";
     private static final String CREATE_SLOT = "--create-slot";
+    private static final Pattern NAME_IN_ENDPOINT =
+            Pattern.compile("\\bapplication_name=([A-Za-z0-9_.-]+)(?=[&\\s]|$)");
+    private static final Pattern CONNINFO = Pattern.compile("\\s*[a-z_]+\\s*=.*", Pattern.DOTALL);
     private static final String HEADER = """
             # This server is a standby. Parameters, one a line, as in lockstep.conf: name = value
 
@@ -36,9 +41,11 @@ class StandbyCommand extends ServerCommand {
         return """
             --from URI         where the primary listens; needed the first time, and kept
                                in DIR/recovery.conf. With it, the directory of a primary
-                               that has been replaced becomes that of a standby
-            --name NAME        what the primary calls this standby; the name of DIR if it
-                               is not given the first time
+                               that has been replaced becomes that of a standby.
+                               postgresql://USER@HOST:PORT/ or 'host=HOST user=USER …'
+                               receives the WAL of a PostgreSQL server
+            --name NAME        what the primary calls this standby; if it is not given the
+                               first time, application_name in URI, or the name of DIR
             --slot NAME        the replication slot with which the primary keeps WAL while
                                this standby is away; "slot create NAME" there makes it
             --create-slot      has the first base backup make that slot
@@ -57,7 +64,7 @@ class StandbyCommand extends ServerCommand {
 
     @Override
     void check(DataDir directory, Arguments arguments) {
-        arguments.value(FROM).ifPresent(uri -> checkUri(FROM, uri));
+        arguments.value(FROM).filter(from -> !CONNINFO.matcher(from).matches()).ifPresent(uri -> checkUri(FROM, uri));
         if (arguments.has(CREATE_SLOT) && arguments.value(SLOT).isEmpty()) {
             throw new UsageException(CREATE_SLOT + " needs " + SLOT + " NAME");
         }
@@ -87,7 +94,10 @@ class StandbyCommand extends ServerCommand {
             recovery.set("standby_mode", "on");
             recovery.set(
                     "application_name",
-                    name.orElse(directory.path().getFileName().toString()));
+                    name.or(() -> from.map(NAME_IN_ENDPOINT::matcher)
+                                    .filter(Matcher::find)
+                                    .map(found -> found.group(1)))
+                            .orElse(directory.path().getFileName().toString()));
         }
         from.ifPresent(uri -> recovery.set("primary_conninfo", uri));
         name.ifPresent(word -> recovery.set("application_name", word));

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -132,7 +134,7 @@ final class CommitCasesIT {
     }
 
     @BeforeAll
-    static void start() {
+    static void start() throws IOException {
         try {
             network = NetworkNamespace.make();
         } catch (AssertionError | UncheckedIOException e) {
@@ -142,10 +144,11 @@ final class CommitCasesIT {
         String endpoint = Pair.endpoint(port);
         List<String> options = new ArrayList<>(List.of("--listen", endpoint, "--set", "wal_sync_method=fdatasync"));
         if (network != null) {
-            options.addAll(List.of("--listen", overNetwork(port)));
+            options.addAll(List.of("--listen", overNetwork(port) + "?insecure=true"));
         }
         primary = ServerProcess.primary(folder.resolve("p"), options.toArray(String[]::new))
                 .start();
+        Files.writeString(primary.directory().resolve("access.conf"), "all all all trust\n");
         for (String name : List.of("s1", "s2", "s3")) {
             boolean isFar = network != null && name.equals("s1");
             ServerProcess standby = ServerProcess.standby(

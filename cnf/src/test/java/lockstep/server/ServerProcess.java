@@ -216,6 +216,10 @@ final class ServerProcess implements AutoCloseable {
         }
     }
 
+    boolean isAlive() {
+        return handle().isAlive();
+    }
+
     private ProcessHandle handle() {
         return ProcessHandle.of(pid())
                 .orElseThrow(() -> new AssertionError("the server on " + directory + " does not run"));

@@ -10,6 +10,7 @@ import java.util.zip.CRC32C;
 import lockstep.io.Disk;
 import lockstep.transport.api.Lsn;
 import lockstep.wal.TimelineHistory;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalIdentity;
 import lockstep.wal.WalLayout;
 
@@ -30,6 +31,7 @@ import lockstep.wal.WalLayout;
  * @param appliableLsn on a standby, up to where the primary was known to have flushed
  * @param epochs the epochs of the log
  * @param fencedBy the timeline of the primary that has replaced this one, which therefore takes no commits; 0 if none has
+ * @param format who writes the log
  */
 public record ControlFile(
         long systemId,
@@ -43,7 +45,8 @@ public record ControlFile(
         long knownFlushedLsn,
         long appliableLsn,
         Epochs epochs,
-        int fencedBy) {
+        int fencedBy,
+        WalFormat format) {
     /** Its path, relative to the data directory. */
     public static final String PATH = "control";
 
@@ -58,6 +61,36 @@ public record ControlFile(
     }
 
     private static final String CRC = "crc32c = ";
+
+    /** That of a log which Lockstep writes. */
+    public ControlFile(
+            long systemId,
+            int segmentBytes,
+            int timeline,
+            State state,
+            long checkpointLsn,
+            long redoLsn,
+            long priorRedoLsn,
+            int nextXid,
+            long knownFlushedLsn,
+            long appliableLsn,
+            Epochs epochs,
+            int fencedBy) {
+        this(
+                systemId,
+                segmentBytes,
+                timeline,
+                state,
+                checkpointLsn,
+                redoLsn,
+                priorRedoLsn,
+                nextXid,
+                knownFlushedLsn,
+                appliableLsn,
+                epochs,
+                fencedBy,
+                WalFormat.LOCKSTEP);
+    }
 
     /** Returns whether the data directory has one. */
     public static boolean exists(Disk disk) {
@@ -98,7 +131,8 @@ public record ControlFile(
                     Lsn.parse(value(values, "known_flushed_lsn")).value(),
                     Lsn.parse(value(values, "appliable_lsn")).value(),
                     Epochs.parse(value(values, "epochs")),
-                    Integer.parseInt(values.getOrDefault("fenced_by_timeline", "0")));
+                    Integer.parseInt(values.getOrDefault("fenced_by_timeline", "0")),
+                    WalFormat.parse(values.getOrDefault("written_by", WalFormat.LOCKSTEP.toString())));
         } catch (IllegalArgumentException e) {
             throw new IOException("the file " + PATH + " cannot be understood: " + e.getMessage(), e);
         }
@@ -114,7 +148,7 @@ public record ControlFile(
 
     /** Returns which log it is, with the history of its timeline read from {@code pg_wal}. */
     public WalIdentity identity(Disk disk) throws IOException {
-        return new WalIdentity(systemId, TimelineHistory.read(disk, timeline), new WalLayout(segmentBytes));
+        return new WalIdentity(systemId, TimelineHistory.read(disk, timeline), new WalLayout(segmentBytes), format);
     }
 
     /** Writes it; on the disk when this returns. */
@@ -131,7 +165,8 @@ public record ControlFile(
                 + "known_flushed_lsn = " + Lsn.text(knownFlushedLsn) + '\n'
                 + "appliable_lsn = " + Lsn.text(appliableLsn) + '\n'
                 + "epochs = " + epochs + '\n'
-                + "fenced_by_timeline = " + fencedBy + '\n';
+                + "fenced_by_timeline = " + fencedBy + '\n'
+                + "written_by = " + format + '\n';
         disk.writeAtomically(PATH, ByteBuffer.wrap((text + crcLine(text)).getBytes(StandardCharsets.UTF_8)));
     }
 
@@ -155,7 +190,8 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 epochs,
-                fencedBy);
+                fencedBy,
+                format);
     }
 
     /** Returns this on another timeline. */
@@ -172,7 +208,8 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 epochs,
-                fencedBy);
+                fencedBy,
+                format);
     }
 
     /** Returns this as a primary that opens a timeline: all WAL up to there counts, and a new epoch begins. */
@@ -190,7 +227,8 @@ public record ControlFile(
                 startLsn,
                 startLsn,
                 epochs.fork(startLsn),
-                0);
+                0,
+                format);
     }
 
     /** Returns this as a standby of a primary that has these timelines and epochs. */
@@ -207,13 +245,14 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 primaryEpochs,
-                0);
+                0,
+                format);
     }
 
     /**
      * Returns this for a log that is going to be cut off at a position: nothing is claimed of what was behind it.
      *
-     * @param lsn not before {@code redoLsn}
+     * @param lsn not before {@code redoLsn}, unless it is the log of a PostgreSQL server, of which nothing is redone
      */
     public ControlFile rewound(long lsn) {
         return new ControlFile(
@@ -221,14 +260,15 @@ public record ControlFile(
                 segmentBytes,
                 timeline,
                 state,
-                checkpointLsn < lsn ? checkpointLsn : redoLsn,
-                redoLsn,
-                priorRedoLsn,
+                checkpointLsn < lsn ? checkpointLsn : Math.min(redoLsn, lsn),
+                Math.min(redoLsn, lsn),
+                Math.min(priorRedoLsn, lsn),
                 nextXid,
                 Math.min(knownFlushedLsn, lsn),
                 Math.min(appliableLsn, lsn),
                 epochs.before(lsn),
-                fencedBy);
+                fencedBy,
+                format);
     }
 
     /** Returns this as a primary that has been replaced by that of another timeline. */
@@ -245,7 +285,8 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 epochs,
-                byTimeline);
+                byTimeline,
+                format);
     }
 
     /** Returns this with other epochs. */
@@ -262,7 +303,8 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 newEpochs,
-                fencedBy);
+                fencedBy,
+                format);
     }
 
     /** Returns this after a checkpoint or restartpoint. */
@@ -279,6 +321,7 @@ public record ControlFile(
                 flushedLsn,
                 appliable,
                 epochs,
-                fencedBy);
+                fencedBy,
+                format);
     }
 }

@@ -31,6 +31,9 @@ import org.slf4j.LoggerFactory;
  * only they know whether the transaction has changes of theirs. Checkpoint records go to the listener. PostgreSQL's other
  * records are not redone here: their pages belong to PostgreSQL.
  *
+ * <p><b>The log of a PostgreSQL server</b> is only read: redo of its records belongs to PostgreSQL. The listener hears of each.
+ * Such a log may begin inside a record, since receiving began at some segment.
+ *
  * <p><b>Everybody has a position of their own.</b> The state of a resource manager on disk may be ahead of where redo
  * starts, since it was brought there at a moment of its own; what it already has is not given to it again. It may also be
  * behind, when its bundle arrives while redo has long gone on: before it takes part, it is given alone what it missed.
@@ -88,6 +91,9 @@ public final class Redo implements AutoCloseable {
     private volatile long consistentLsn;
     private boolean stopped;
 
+    /** Whether the reader stands where a record begins. */
+    private boolean atRecord;
+
     private long shownLsn = Long.MAX_VALUE;
 
     /** Where the first record of a transaction begins that has not committed so far; {@link Long#MAX_VALUE} between two. */
@@ -131,6 +137,7 @@ public final class Redo implements AutoCloseable {
         source = sources.get();
         reader = reader(source, startLsn);
         appliedLsn = startLsn;
+        atRecord = !identity.format().isPostgres();
     }
 
     /** From now on redoes only commits that end at or before {@code lsn}, or that a resource manager has on disk, and reads the rest. */
@@ -158,6 +165,7 @@ public final class Redo implements AutoCloseable {
         this.startLsn = startLsn;
         source = sources.get();
         reader = reader(source, redone.lsn());
+        atRecord = true;
         appliedLsn = redone.lsn();
         lastRecordLsn = redone.lastRecordLsn();
         lastXid = redone.lastXid();
@@ -185,6 +193,10 @@ public final class Redo implements AutoCloseable {
         admit();
         if (stopped) {
             return Outcome.STOPPED;
+        }
+        atRecord = atRecord || reader.seekFirst(startLsn, limitLsn);
+        if (!atRecord) {
+            return Outcome.WAIT;
         }
         return switch (reader.next(record, limitLsn)) {
             case RECORD -> stopsBefore() ? Outcome.STOPPED : apply();
@@ -244,7 +256,7 @@ public final class Redo implements AutoCloseable {
     }
 
     private boolean isUnserved(WalRecord next) {
-        if (next.rmgr() < ResourceManager.FIRST_CUSTOM_ID) {
+        if (next.rmgr() < ResourceManager.FIRST_CUSTOM_ID || identity.format().isPostgres()) {
             return false;
         }
         Optional<ResourceManager> owner = managers.get(next.rmgr());
@@ -327,7 +339,12 @@ public final class Redo implements AutoCloseable {
      * @return whether there is somebody who serves it
      */
     private boolean dispatch(WalRecord next, ResourceManager only) throws IOException {
-        if (next.rmgr() >= ResourceManager.FIRST_CUSTOM_ID) {
+        if (identity.format().isPostgres()) {
+            listener.passed(next);
+            if (isCheckpoint(next)) {
+                listener.checkpoint(next.lsn(), CheckpointRecord.decode(next.data()));
+            }
+        } else if (next.rmgr() >= ResourceManager.FIRST_CUSTOM_ID) {
             if (isUnserved(next)) {
                 return false;
             }
@@ -451,6 +468,17 @@ public final class Redo implements AutoCloseable {
      */
     public void forget() {
         reader.seek(reader.endLsn(), reader.lastRecordLsn());
+    }
+
+    /** Returns to an earlier place where a record begins or ends, in a log of which nothing was redone. */
+    public void returnTo(long lsn) {
+        if (!identity.format().isPostgres()) {
+            throw new IllegalStateException("what has been redone cannot be undone");
+        }
+        if (lsn < appliedLsn) {
+            reader.seek(lsn, WalReader.UNKNOWN);
+            appliedLsn = lsn;
+        }
     }
 
     /** Moves on without redoing: the log up to {@code lsn} has been applied by other means, as a primary does. */

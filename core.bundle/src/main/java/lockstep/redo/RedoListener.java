@@ -2,6 +2,7 @@ package lockstep.redo;
 
 import java.io.IOException;
 import lockstep.wal.CheckpointRecord;
+import lockstep.wal.WalRecord;
 
 /** Hears of records that concern the log itself, on the thread that redoes them. */
 public interface RedoListener {
@@ -14,6 +15,9 @@ public interface RedoListener {
      * @param lsn where it begins
      */
     default void checkpoint(long lsn, CheckpointRecord checkpoint) {}
+
+    /** A record of a log that PostgreSQL writes has been passed; it is valid until this returns. */
+    default void passed(WalRecord record) {}
 
     /**
      * A commit has been passed and not redone; see {@link Redo#holdBackAfter}.

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import lockstep.io.Clock;
@@ -72,7 +73,7 @@ public final class ReplicationSlots {
         ReplicationSlots opened = new ReplicationSlots(disk, clock, max);
         for (String name : disk.list(DIRECTORY)) {
             if (!name.endsWith(TEMPORARY)) {
-                opened.slots.put(name, opened.new Slot(SlotFile.read(disk, name)));
+                opened.slots.put(name, opened.new Slot(SlotFile.read(disk, name), false));
             }
         }
         return opened;
@@ -102,7 +103,16 @@ public final class ReplicationSlots {
      *
      * @param restartLsn from where it holds WAL; 0 for nothing until a standby uses it
      */
-    synchronized void create(String name, long restartLsn) throws SlotException, IOException {
+    void create(String name, long restartLsn) throws SlotException, IOException {
+        create(name, restartLsn, false);
+    }
+
+    /**
+     * Makes a slot; on the disk when this returns, unless it is temporary: then it is gone after a restart.
+     *
+     * @param restartLsn from where it holds WAL; 0 for nothing until a standby uses it
+     */
+    public synchronized void create(String name, long restartLsn, boolean temporary) throws SlotException, IOException {
         checkName(name);
         if (slots.containsKey(name)) {
             throw new SlotException(RefusalCode.SLOT_IN_USE, "replication slot \"" + name + "\" already exists");
@@ -112,11 +122,13 @@ public final class ReplicationSlots {
                     RefusalCode.NO_SUCH_SLOT,
                     "all " + max + " replication slots are in use: drop one, or raise max_replication_slots");
         }
-        disk.createDirectories(DIRECTORY);
         SlotFile file = new SlotFile(name, restartLsn, false);
-        file.write(disk);
-        slots.put(name, new Slot(file));
-        log.info("replication slot \"{}\" created, {}", name, held(restartLsn));
+        if (!temporary) {
+            disk.createDirectories(DIRECTORY);
+            file.write(disk);
+        }
+        slots.put(name, new Slot(file, temporary));
+        log.info("{}replication slot \"{}\" created, {}", temporary ? "temporary " : "", name, held(restartLsn));
     }
 
     private static String held(long lsn) {
@@ -124,7 +136,7 @@ public final class ReplicationSlots {
     }
 
     /** Removes a slot that nobody uses. */
-    synchronized void drop(String name) throws SlotException, IOException {
+    public synchronized void drop(String name) throws SlotException, IOException {
         Slot slot = find(name);
         if (slot.user != null) {
             throw new SlotException(
@@ -132,7 +144,9 @@ public final class ReplicationSlots {
                     "replication slot \"" + name + "\" is active for " + slot.user.description()
                             + ": stop that standby first");
         }
-        disk.delete(SlotFile.path(name));
+        if (!slot.temporary) {
+            disk.delete(SlotFile.path(name));
+        }
         slots.remove(name);
         log.info("replication slot \"{}\" dropped, {}", name, held(slot.restartLsn()));
     }
@@ -218,6 +232,12 @@ public final class ReplicationSlots {
         }
     }
 
+    /** Returns from where a slot holds WAL, 0 if it holds none; empty if there is no such slot. */
+    public synchronized OptionalLong restartLsn(String name) {
+        Slot slot = slots.get(name);
+        return slot == null ? OptionalLong.empty() : OptionalLong.of(slot.invalidated ? Lsn.INVALID : slot.restartLsn);
+    }
+
     /** Returns all slots, by name. */
     synchronized List<Slot> all() {
         return new ArrayList<>(slots.values());
@@ -226,6 +246,7 @@ public final class ReplicationSlots {
     /** A slot. While somebody uses it, that one alone moves it. */
     public final class Slot {
         private final String name;
+        private final boolean temporary;
         private volatile long restartLsn;
         private volatile boolean invalidated;
         private volatile User user;
@@ -234,8 +255,9 @@ public final class ReplicationSlots {
         /** What the file says; guarded by the slots. */
         private SlotFile saved;
 
-        private Slot(SlotFile file) {
+        private Slot(SlotFile file, boolean temporary) {
             name = file.name();
+            this.temporary = temporary;
             restartLsn = file.restartLsn();
             invalidated = file.invalidated();
             saved = file;
@@ -279,7 +301,9 @@ public final class ReplicationSlots {
         private void save() throws IOException {
             SlotFile now = new SlotFile(name, restartLsn, invalidated);
             if (!now.equals(saved)) {
-                now.write(disk);
+                if (!temporary) {
+                    now.write(disk);
+                }
                 saved = now;
             }
         }

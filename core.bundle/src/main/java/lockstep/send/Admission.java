@@ -15,7 +15,11 @@ import lockstep.wal.Wal;
  * of it than this server, and this server still all that the standby lacks. What the standby holds of an epoch past its end
  * is not part of the log; it is told to cut that off. So it is with what it holds of an earlier timeline past the place where
  * this server's log left that. A server that is a standby too may have less than one that asks it: who
- * asks tries elsewhere, or later. Thread-safe.
+ * asks tries elsewhere, or later.
+ *
+ * <p>A peer that knows no epochs ({@code flushedWalOnly}) needs none: it only ever gets WAL that the primary has flushed, which no
+ * crash takes back. It is never cut back either; within a timeline there is nothing to cut, and past the place where this log left
+ * the peer's timeline it is refused. Thread-safe.
  */
 final class Admission {
     /** What became of a request. */
@@ -40,10 +44,11 @@ final class Admission {
         this.server = server;
     }
 
-    Answer judge(StartReplication asked) {
+    /** @param flushedWalOnly whether the one who asks gets only what the primary has flushed */
+    Answer judge(StartReplication asked, boolean flushedWalOnly) {
         ControlFile control = server.control();
         Epochs epochs = control.epochs();
-        long endLsn = server.endLsn();
+        long endLsn = flushedWalOnly ? server.primaryFlushedLsn() : server.endLsn();
         String standby = "standby \"" + asked.standbyName() + "\"";
         if (asked.systemId() != control.systemId()) {
             return refused(
@@ -67,13 +72,20 @@ final class Admission {
                             + ", this server at " + Lsn.text(endLsn) + " on " + history);
         }
         long timelineEndLsn = history.endOf(asked.timeline());
-        if (!epochs.contains(asked.epoch()) && timelineEndLsn == Long.MAX_VALUE) {
+        if (flushedWalOnly && asked.startLsn() > timelineEndLsn) {
+            return refused(
+                    RefusalCode.TIMELINE_MISMATCH,
+                    standby + " asks for WAL from " + Lsn.text(asked.startLsn()) + " on timeline " + asked.timeline()
+                            + ", which this server's log left at " + Lsn.text(timelineEndLsn) + ": " + history);
+        }
+        if (!flushedWalOnly && !epochs.contains(asked.epoch()) && timelineEndLsn == Long.MAX_VALUE) {
             return refused(
                     RefusalCode.TIMELINE_MISMATCH,
                     standby + " has WAL of epoch " + asked.epoch() + ", which is not one of this server's: " + epochs);
         }
-        long startLsn =
-                Math.min(Math.min(asked.startLsn(), timelineEndLsn), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
+        long startLsn = flushedWalOnly
+                ? asked.startLsn()
+                : Math.min(Math.min(asked.startLsn(), timelineEndLsn), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
         if (startLsn > endLsn && server.isStandby()) {
             return refused(
                     RefusalCode.NOT_READY,

@@ -43,7 +43,8 @@ final class BackupSender implements BackupSink {
                 control.checkpointLsn(),
                 control.redoLsn(),
                 control.epochs().list(),
-                history.text()));
+                history.text(),
+                control.format().postgresVersion()));
         server.backup(this);
         send(new BackupEnded(server.primaryFlushedLsn()));
     }

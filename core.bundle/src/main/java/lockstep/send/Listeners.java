@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import lockstep.config.ServerConfiguration;
+import lockstep.security.Security;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Transport;
@@ -42,17 +43,26 @@ public final class Listeners {
      *
      * @param state {@code listening}, or why not
      */
-    public record View(String endpoint, String state) {}
+    public record View(String endpoint, String state) {
+        private static final String LISTENING = "listening";
+
+        /** Returns whether it is listened on. */
+        public boolean isListening() {
+            return state.equals(LISTENING);
+        }
+    }
 
     private final List<Transport> transports = new ArrayList<>();
     private final Map<Endpoint, Listener> open = new LinkedHashMap<>();
     private final Map<Endpoint, String> troubles = new LinkedHashMap<>();
+    private final Security security;
     private List<Endpoint> endpoints;
     private WalSenders senders;
 
     /** Listens nowhere yet. */
     @Activate
-    public Listeners(ServerConfiguration configuration) {
+    public Listeners(ServerConfiguration configuration, @Reference Security security) {
+        this.security = security;
         endpoints = endpoints(configuration);
     }
 
@@ -137,7 +147,7 @@ public final class Listeners {
         for (Transport transport : transports) {
             if (transport.scheme().equals(endpoint.scheme())) {
                 try {
-                    Listener listener = transport.listen(endpoint, senders);
+                    Listener listener = transport.listen(endpoint, new Doorman(endpoint.scheme(), security, senders));
                     open.put(endpoint, listener);
                     troubles.remove(endpoint);
                     log.info("listening on {}", listener.endpoint());
@@ -161,7 +171,7 @@ public final class Listeners {
             views.add(
                     listener == null
                             ? new View(endpoint.toString(), troubles.getOrDefault(endpoint, otherwise))
-                            : new View(listener.endpoint().toString(), "listening"));
+                            : new View(listener.endpoint().toString(), View.LISTENING));
         }
         return views;
     }

@@ -3,10 +3,10 @@ package lockstep.send;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
 import lockstep.commit.ReachTimes;
-import lockstep.commit.StandbyProgress;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Step;
@@ -30,10 +30,15 @@ import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.StandbyReason;
 import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Message.StartReplication;
+import lockstep.transport.api.Message.SwitchoverAnswer;
+import lockstep.transport.api.Message.SwitchoverRequest;
+import lockstep.transport.api.Message.TakeOver;
+import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.wal.Wal;
+import lockstep.wal.WalLayout;
 import lockstep.wal.WalSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,7 +66,7 @@ import org.slf4j.LoggerFactory;
  * the standby) and its own worker's ({@link #step}: catch-up, timers). {@code this} guards sending and {@code sentLsn};
  * it is taken after the senders' range lock, never before it.
  */
-final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlots.User {
+final class WalSender implements SessionHandler, Successor, ReplicationSlots.User {
     /** The most WAL in a message. */
     static final int MAX_WAL_BYTES = 1 << 20;
 
@@ -74,6 +79,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
 
     private final long id;
     private final Session session;
+
+    /** Whether this is a PostgreSQL client, or another that would apply all that it gets. */
+    private final boolean flushedWalOnly;
+
     private final Wal wal;
     private final SendingServer server;
     private final Admission admission;
@@ -105,6 +114,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     private volatile long askedNanos;
     private volatile String reason = "";
     private volatile DownstreamStatus downstream = NO_DOWNSTREAM;
+    private volatile SwitchoverAnswer switchoverAnswer;
+    private volatile TookOver tookOver;
     private volatile boolean backupRequested;
     private volatile Slot slot;
     private volatile Worker worker;
@@ -115,6 +126,7 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             long id, Session session, Wal wal, SendingServer server, WalSenders senders, Workers workers, Clock clock) {
         this.id = id;
         this.session = session;
+        flushedWalOnly = session.peer().flushedWalOnly();
         this.wal = wal;
         this.server = server;
         admission = new Admission(wal, server);
@@ -162,6 +174,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             explained(standbyReason);
         } else if (message instanceof DownstreamStatus status) {
             heardOfDownstream(status);
+        } else if (message instanceof SwitchoverAnswer answer) {
+            switchoverAnswer = answer;
+        } else if (message instanceof TookOver said) {
+            tookOver = said;
         } else if (message instanceof StartReplication start && state == SenderState.STARTUP) {
             startReplication(start);
         } else if (message instanceof BaseBackupRequest request && state == SenderState.STARTUP) {
@@ -257,7 +273,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     }
 
     private boolean takeName(String asked) {
-        if (senders.isNameTaken(asked, this)) {
+        // Asks the others of that name whether they are still there. Among PostgreSQL's clients many may have one name.
+        if (senders.isNameTaken(asked, this) && !flushedWalOnly) {
             refuse(new Refusal(
                     RefusalCode.NAME_IN_USE,
                     "a standby named \"" + asked + "\" is connected; give this one another application_name"));
@@ -308,7 +325,9 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     }
 
     private boolean takeSlot(StartReplication asked, long startLsn) {
-        return takeSlot(asked.slotName(), () -> server.slots().acquire(asked.slotName(), startLsn, this));
+        // A PostgreSQL client may ask from anywhere: its slot follows what it has flushed, and nothing else.
+        long slotLsn = flushedWalOnly ? Lsn.INVALID : startLsn;
+        return takeSlot(asked.slotName(), () -> server.slots().acquire(asked.slotName(), slotLsn, this));
     }
 
     private void releaseSlot() {
@@ -339,7 +358,7 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     }
 
     private void startReplication(StartReplication asked) {
-        Admission.Answer answer = admission.judge(asked);
+        Admission.Answer answer = admission.judge(asked, flushedWalOnly);
         if (answer instanceof Admission.Refused refused) {
             // Why the slot did not keep the WAL tells more than that the WAL has been removed.
             if (refused.refusal().code() != RefusalCode.WAL_REMOVED || takeSlot(asked, Lsn.INVALID)) {
@@ -475,14 +494,14 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
 
     private void catchUp() throws IOException {
         while (session.isWritable() && state != SenderState.STOPPING) {
-            long limit = server.sendableLsn();
+            long limit = flushedWalOnly ? server.primaryFlushedLsn() : server.sendableLsn();
             if (sentLsn < limit) {
                 if (!sendFromLog(limit)) {
                     return;
                 }
                 continue;
             }
-            if (server.isStandby() || session.peer().flushedWalOnly()) {
+            if (server.isStandby() || flushedWalOnly) {
                 become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
                 tellFlushed();
                 return;
@@ -515,13 +534,22 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         }
     }
 
+    /**
+     * Returns how much to send next: up to a place where the log was flushed, or to the end of a page. A PostgreSQL standby that finds
+     * a part of a page where it reads takes that for damage, and has the segment sent again.
+     */
+    private int chunkBytes(long limit) {
+        long endLsn = sentLsn + CATCH_UP_BYTES;
+        return (int) (endLsn < limit ? CATCH_UP_BYTES - endLsn % WalLayout.PAGE_BYTES : limit - sentLsn);
+    }
+
     /** Sends the next piece below {@code limit}; returns whether there was one. */
     private boolean sendFromLog(long limit) throws IOException {
         if (source == null) {
             source = wal.source();
             chunk = ByteBuffer.allocateDirect(CATCH_UP_BYTES);
         }
-        chunk.clear().limit((int) Math.min(CATCH_UP_BYTES, limit - sentLsn));
+        chunk.clear().limit(chunkBytes(limit));
         if (source.read(sentLsn, chunk) == 0) {
             refuse(new Refusal(
                     RefusalCode.WAL_REMOVED,
@@ -624,11 +652,73 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     void finish() {
         long deadline = clock.nanos() + FINISH_WAIT_NANOS;
         long endLsn = server.sendableLsn();
-        while (state == SenderState.STREAMING && flushedLsn < endLsn && clock.nanos() < deadline) {
+        if (flushedWalOnly && state == SenderState.STREAMING) {
+            worker.wake();
+            keepalive(true); // some PostgreSQL clients tell of their progress only now and then, or when they are asked
+        }
+        while (state == SenderState.STREAMING && hasLsn() < endLsn && clock.nanos() < deadline) {
             workers.pause(TimeUnit.MILLISECONDS.toNanos(1));
         }
         String why = "the server is shutting down";
         say(new Refusal(RefusalCode.SHUTTING_DOWN, why), why);
+    }
+
+    /** Ends the session, because the server serves nobody any more. */
+    void leave(String why) {
+        say(new Refusal(RefusalCode.SHUTTING_DOWN, why), why);
+    }
+
+    // Handing over to this standby.
+
+    @Override
+    public SenderState state() {
+        return state;
+    }
+
+    @Override
+    public String address() {
+        return session.peer().address();
+    }
+
+    @Override
+    public boolean canBeAsked() {
+        return !session.peer().flushedWalOnly();
+    }
+
+    @Override
+    public long sentLsn() {
+        return sentLsn;
+    }
+
+    @Override
+    public void ask(String primaryName) {
+        switchoverAnswer = null;
+        synchronized (this) {
+            session.send(new SwitchoverRequest(primaryName));
+        }
+    }
+
+    @Override
+    public void handOver(long endLsn) {
+        switchoverAnswer = null;
+        synchronized (this) {
+            session.send(new TakeOver(endLsn));
+        }
+    }
+
+    @Override
+    public Optional<SwitchoverAnswer> answer() {
+        return Optional.ofNullable(switchoverAnswer);
+    }
+
+    @Override
+    public Optional<TookOver> tookOver() {
+        return Optional.ofNullable(tookOver);
+    }
+
+    /** Returns up to where the standby has the WAL: some PostgreSQL clients never say what they have flushed. */
+    private long hasLsn() {
+        return flushedWalOnly && flushedLsn == 0 ? writtenLsn : flushedLsn;
     }
 
     // What others want to know.
@@ -640,7 +730,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
 
     @Override
     public boolean isStreaming() {
-        return state == SenderState.STREAMING;
+        // Who has not said what it has flushed does not count, as in PostgreSQL: it may never say so.
+        return state == SenderState.STREAMING && (flushedLsn != 0 || !flushedWalOnly);
     }
 
     @Override
@@ -703,7 +794,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         return state == SenderState.STOPPING;
     }
 
-    StandbyView view(SyncRole role) {
+    StandbyView view(SyncRole policysRole) {
+        SyncRole role = flushedWalOnly && flushedLsn == 0 ? SyncRole.ASYNC : policysRole;
         long now = clock.nanos();
         return new StandbyView(
                 id,
@@ -722,6 +814,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
                 role.state().toString(),
                 heardMicros,
                 live ? "live" : "behind",
-                reason);
+                reason,
+                session.peer().identity(),
+                session.peer().facts());
     }
 }

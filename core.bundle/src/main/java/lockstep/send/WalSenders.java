@@ -2,6 +2,8 @@ package lockstep.send;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -11,15 +13,21 @@ import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.retention.Retention;
+import lockstep.retention.SlotException;
 import lockstep.transport.api.Acceptor;
+import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalListener;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceRegistration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,8 +46,11 @@ import org.slf4j.LoggerFactory;
  *
  * <p><b>On a standby</b> no sender is ever live: {@link #filled} is not called, and {@link #flushed} with what may be sent.
  */
-public final class WalSenders implements Acceptor, WalListener, Retention.Attached, AutoCloseable {
+public final class WalSenders implements Acceptor, ServedLog, WalListener, Retention.Attached, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WalSenders.class);
+
+    /** The version of PostgreSQL whose form Lockstep's own log has. */
+    private static final int OWN_VERSION = 15;
 
     private final Wal wal;
     private final SendingServer server;
@@ -66,6 +77,12 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         this.clock = clock;
         handedOutLsn = wal.filledLsn();
         flushTimes.flushed(wal.flushedLsn(), clock.nanos());
+    }
+
+    /** Makes it a service: of its own name, for who listens, and as the log that is served. */
+    public static ServiceRegistration<?> register(BundleContext context, WalSenders senders) {
+        return context.registerService(
+                new String[] {WalSenders.class.getName(), ServedLog.class.getName()}, senders, null);
     }
 
     /** Changes how standbys are served, from now on. */
@@ -205,6 +222,14 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
         return senders.stream().map(sender -> sender.view(role.apply(sender))).toList();
     }
 
+    /** Returns the session with the standby of that name, the newest if an older one is ending. */
+    public Optional<Successor> find(String name) {
+        return senders.stream()
+                .filter(sender -> sender.name().equals(name))
+                .reduce((older, newer) -> newer)
+                .map(Successor.class::cast);
+    }
+
     /** Returns all standbys below this server, each before those that it serves, with their lag behind this server. */
     public List<StandbyNode> tree() {
         return StandbyTree.view(branches(), server.sendableLsn(), flushTimes, clock.nanos());
@@ -220,6 +245,62 @@ public final class WalSenders implements Acceptor, WalListener, Retention.Attach
                 .filter(sender -> !sender.name().isEmpty())
                 .map(WalSender::branch)
                 .toList();
+    }
+
+    /** Lets nobody in any more, and ends all sessions at once: another server has all there is. */
+    public void leave(String why) {
+        open = false;
+        for (WalSender sender : senders) {
+            sender.leave(why);
+        }
+    }
+
+    // What standbys may ask before they ask for WAL.
+
+    @Override
+    public long systemId() {
+        return wal.config().identity().systemId();
+    }
+
+    @Override
+    public int segmentBytes() {
+        return wal.config().layout().segmentBytes();
+    }
+
+    @Override
+    public int postgresVersion() {
+        WalFormat format = wal.config().identity().format();
+        return format.isPostgres() ? format.postgresVersion() : OWN_VERSION;
+    }
+
+    @Override
+    public TimelineHistory history() {
+        return wal.config().identity().history();
+    }
+
+    @Override
+    public long flushedLsn() {
+        return server.primaryFlushedLsn();
+    }
+
+    @Override
+    public boolean isStandby() {
+        return server.isStandby();
+    }
+
+    @Override
+    public OptionalLong slotRestartLsn(String name) {
+        return server.slots().restartLsn(name);
+    }
+
+    @Override
+    public void createSlot(String name, boolean reserve, boolean temporary) throws SlotException, IOException {
+        server.slots().create(name, reserve ? server.control().redoLsn() : Lsn.INVALID, temporary);
+    }
+
+    @Override
+    public void dropSlot(String name) throws SlotException, IOException {
+        server.slots().drop(name);
     }
 
     /** Lets nobody in any more, and sends those connected what is left before their sessions are closed. */

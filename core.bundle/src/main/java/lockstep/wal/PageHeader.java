@@ -19,8 +19,8 @@ import java.nio.ByteBuffer;
  * it is 0, and the flag {@link #FIRST_IS_CONTINUATION} off, when a record begins right after the header.
  */
 public final class PageHeader {
-    /** Marks a page of PostgreSQL 15. */
-    public static final short MAGIC = (short) 0xD110;
+    /** Marks a page of Lockstep's own log. */
+    public static final short MAGIC = (short) WalFormat.LOCKSTEP.magic();
 
     /** The page begins with the rest of a record. */
     public static final int FIRST_IS_CONTINUATION = 0x1;

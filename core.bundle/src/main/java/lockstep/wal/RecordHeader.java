@@ -48,6 +48,15 @@ public final class RecordHeader {
     private static final int TOP_XID_BYTES = 1 + Integer.BYTES;
     private static final int MAX_BLOCK_ID = 32;
 
+    private static final int BLOCK_HAS_IMAGE = 0x10;
+    private static final int BLOCK_SAME_RELATION = 0x80;
+    private static final int BLOCK_BYTES = 2 * Byte.BYTES + Short.BYTES;
+    private static final int IMAGE_BYTES = 2 * Short.BYTES + Byte.BYTES;
+    private static final int IMAGE_INFO_OFFSET = 2 * Short.BYTES;
+    private static final int IMAGE_HAS_HOLE = 0x1;
+    private static final int HOLE_BYTES = Short.BYTES;
+    private static final int RELATION_BYTES = 3 * Integer.BYTES;
+
     /** The most of a record's beginning that {@link #dataOffset} looks at. */
     static final int MAX_PREFIX_BYTES = BYTES + ORIGIN_BYTES + TOP_XID_BYTES + LONG_DATA_HEADER_BYTES;
 
@@ -95,6 +104,43 @@ public final class RecordHeader {
             end = offset;
         }
         return end == recordBytes ? offset : -1;
+    }
+
+    /**
+     * Returns how much of a record is images of pages, which PostgreSQL puts into the records that change them first. Of a
+     * record whose block references make no sense, only what comes before that counts.
+     */
+    static int imageBytes(ByteBuffer record, int at, int recordBytes, WalFormat format) {
+        int images = 0;
+        long data = 0;
+        int offset = BYTES;
+        while (recordBytes - offset > data) {
+            byte kind = record.get(at + offset);
+            if (kind == ORIGIN) {
+                offset += ORIGIN_BYTES;
+            } else if (kind == TOP_XID) {
+                offset += TOP_XID_BYTES;
+            } else if (kind < 0 || kind > MAX_BLOCK_ID || recordBytes - offset < BLOCK_BYTES) {
+                return images;
+            } else {
+                int flags = record.get(at + offset + 1);
+                data += record.getShort(at + offset + 2) & 0xFFFF;
+                offset += BLOCK_BYTES;
+                if ((flags & BLOCK_HAS_IMAGE) != 0) {
+                    if (recordBytes - offset < IMAGE_BYTES) {
+                        return images;
+                    }
+                    int bytes = record.getShort(at + offset) & 0xFFFF;
+                    int info = record.get(at + offset + IMAGE_INFO_OFFSET);
+                    boolean compressed = (info & format.compressedImage()) != 0;
+                    images += bytes;
+                    data += bytes;
+                    offset += IMAGE_BYTES + (compressed && (info & IMAGE_HAS_HOLE) != 0 ? HOLE_BYTES : 0);
+                }
+                offset += ((flags & BLOCK_SAME_RELATION) != 0 ? 0 : RELATION_BYTES) + Integer.BYTES;
+            }
+        }
+        return images;
     }
 
     private static byte kind(ByteBuffer prefix, int at, int offset, int recordBytes) {

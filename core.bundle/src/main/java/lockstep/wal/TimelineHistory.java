@@ -197,6 +197,23 @@ public record TimelineHistory(int timeline, List<Ancestor> ancestors) {
         return Long.MAX_VALUE;
     }
 
+    /** Returns the history of a timeline that this one contains. */
+    public TimelineHistory historyOf(int member) {
+        return member == timeline
+                ? this
+                : new TimelineHistory(
+                        member,
+                        ancestors.stream()
+                                .filter(ancestor -> ancestor.timeline() < member)
+                                .toList());
+    }
+
+    /** Returns the timeline that began where one of the ancestors ended. */
+    public int successorOf(int ancestor) {
+        int index = ancestors.stream().map(Ancestor::timeline).toList().indexOf(ancestor);
+        return memberAt(index + 1);
+    }
+
     /**
      * Returns the history of a timeline that begins where a log ends.
      *

@@ -9,18 +9,26 @@ package lockstep.wal;
 public final class WalIdentity {
     private final long systemId;
     private final WalLayout layout;
+    private final WalFormat format;
     private volatile TimelineHistory history;
+
+    /** Names a log that Lockstep writes. */
+    public WalIdentity(long systemId, TimelineHistory history, WalLayout layout) {
+        this(systemId, history, layout, WalFormat.LOCKSTEP);
+    }
 
     /**
      * Names a log.
      *
      * @param systemId the system, as in the header of each segment
      * @param history the timelines of its pages
+     * @param format who writes it
      */
-    public WalIdentity(long systemId, TimelineHistory history, WalLayout layout) {
+    public WalIdentity(long systemId, TimelineHistory history, WalLayout layout, WalFormat format) {
         this.systemId = systemId;
         this.history = history;
         this.layout = layout;
+        this.format = format;
     }
 
     /** Returns the system. */
@@ -31,6 +39,11 @@ public final class WalIdentity {
     /** Returns where things stand in it. */
     public WalLayout layout() {
         return layout;
+    }
+
+    /** Returns who writes it. */
+    public WalFormat format() {
+        return format;
     }
 
     /** Returns which timeline wrote which stretch of it. */

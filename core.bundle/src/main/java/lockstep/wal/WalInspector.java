@@ -111,8 +111,7 @@ public final class WalInspector {
         return views;
     }
 
-    private static State state(SegmentFiles.Segment segment, long end, long walEndLsn, DiskFile file)
-            throws IOException {
+    private State state(SegmentFiles.Segment segment, long end, long walEndLsn, DiskFile file) throws IOException {
         if (Long.compareUnsigned(end, walEndLsn) <= 0) {
             return State.WHOLE;
         }
@@ -122,7 +121,8 @@ public final class WalInspector {
         // The header of the first page is that of its new place, also if what follows is old.
         ByteBuffer header = ByteBuffer.allocate(PageHeader.SHORT_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         file.read(header, WalLayout.PAGE_BYTES);
-        return header.getShort(PageHeader.MAGIC_OFFSET) == PageHeader.MAGIC ? State.RECYCLED : State.PREPARED;
+        int magic = header.getShort(PageHeader.MAGIC_OFFSET) & 0xFFFF;
+        return magic == identity.format().magic() ? State.RECYCLED : State.PREPARED;
     }
 
     /** Returns the end of the WAL: what is flushed, or what can be read. */

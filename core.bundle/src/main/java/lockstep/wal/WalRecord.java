@@ -61,6 +61,11 @@ public final class WalRecord {
         return bytes.get(bytes.position() + RecordHeader.RMGR_OFFSET) & 0xFF;
     }
 
+    /** Returns how much of {@link #totalBytes} is images of pages. */
+    public int imageBytes(WalFormat format) {
+        return RecordHeader.imageBytes(bytes, bytes.position(), bytes.remaining(), format);
+    }
+
     /** Returns the CRC it carries. */
     public int crc() {
         return bytes.getInt(bytes.position() + RecordHeader.CRC_OFFSET);

@@ -57,7 +57,7 @@ final class WalRules {
      */
     boolean page(ByteBuffer bytes, int at, long pageLsn, long recordLsn, long remaining) {
         int magic = bytes.getShort(at + PageHeader.MAGIC_OFFSET) & 0xFFFF;
-        if (magic != (PageHeader.MAGIC & 0xFFFF)) {
+        if (magic != identity.format().magic()) {
             return badPage(pageLsn, String.format(Locale.ROOT, "invalid magic number %04X", magic));
         }
         int flags = bytes.getShort(at + PageHeader.FLAGS_OFFSET) & 0xFFFF;
@@ -175,7 +175,8 @@ final class WalRules {
      */
     boolean recordHeader(ByteBuffer bytes, int at, long lsn, long prevLsn) {
         int rmgr = bytes.get(at + RecordHeader.RMGR_OFFSET) & 0xFF;
-        if (rmgr > LAST_BUILT_IN_RMGR && rmgr < FIRST_CUSTOM_RMGR) {
+        if (rmgr > LAST_BUILT_IN_RMGR
+                && (rmgr < FIRST_CUSTOM_RMGR || !identity.format().hasCustomRmgrs())) {
             return bad("invalid resource manager ID " + rmgr + " at " + Lsn.text(lsn));
         }
         long prev = bytes.getLong(at + RecordHeader.PREV_OFFSET);

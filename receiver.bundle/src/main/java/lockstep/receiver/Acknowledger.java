@@ -1,7 +1,10 @@
 package lockstep.receiver;
 
 import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
+import lockstep.commit.CommitLevel;
 import lockstep.io.Clock;
+import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.StandbyReason;
@@ -15,7 +18,8 @@ import lockstep.wal.WalListener;
  * disk, so that no thread stands between a flush and its acknowledgement, and on redo's when that has moved.
  *
  * <p>Never acknowledges WAL that has not been checked: the end of a record that has come in part is on the disk long before
- * its CRC can be known.
+ * its CRC can be known. It may be told to acknowledge no more than the standbys below this one have ({@code relay_ack}): then
+ * whoever waits for this standby waits for two copies behind the primary's.
  *
  * <p><b>Lock.</b> {@code this} guards the session and what was sent last, so that messages leave one at a time and
  * positions never fall within a session.
@@ -24,6 +28,7 @@ final class Acknowledger implements WalListener {
     private final Wal wal;
     private final LongSupplier checkedLsn;
     private final LongSupplier appliedLsn;
+    private final ToLongFunction<CommitLevel> limitLsn;
     private final Clock clock;
 
     private Session session;
@@ -34,10 +39,17 @@ final class Acknowledger implements WalListener {
     private DownstreamStatus toldDownstream;
     private String fullDisk;
 
-    Acknowledger(Wal wal, LongSupplier checkedLsn, LongSupplier appliedLsn, Clock clock) {
+    /** @param limitLsn up to where others have what a level asks for; no more is acknowledged */
+    Acknowledger(
+            Wal wal,
+            LongSupplier checkedLsn,
+            LongSupplier appliedLsn,
+            ToLongFunction<CommitLevel> limitLsn,
+            Clock clock) {
         this.wal = wal;
         this.checkedLsn = checkedLsn;
         this.appliedLsn = appliedLsn;
+        this.limitLsn = limitLsn;
         this.clock = clock;
         sentNanos = clock.nanos();
     }
@@ -54,6 +66,9 @@ final class Acknowledger implements WalListener {
     synchronized void begin(Session opened) {
         session = opened;
         toldDownstream = null;
+        sentWrittenLsn = 0;
+        sentFlushedLsn = 0;
+        sentAppliedLsn = 0;
         send(false);
         if (fullDisk != null) {
             session.send(new StandbyReason(Reason.DISK_FULL, wal.flushedLsn(), fullDisk));
@@ -78,9 +93,7 @@ final class Acknowledger implements WalListener {
     /** Sends a status if there is something new to say. */
     synchronized void moved() {
         if (session != null
-                && (writtenLsn() != sentWrittenLsn
-                        || flushedLsn() != sentFlushedLsn
-                        || appliedLsn.getAsLong() != sentAppliedLsn)) {
+                && (written() != sentWrittenLsn || flushed() != sentFlushedLsn || applied() != sentAppliedLsn)) {
             send(false);
         }
     }
@@ -88,13 +101,36 @@ final class Acknowledger implements WalListener {
     /** Sends a status. */
     synchronized void send(boolean replyRequested) {
         if (session != null) {
-            sentWrittenLsn = writtenLsn();
-            sentFlushedLsn = flushedLsn();
-            sentAppliedLsn = appliedLsn.getAsLong();
+            sentWrittenLsn = written();
+            sentFlushedLsn = flushed();
+            sentAppliedLsn = applied();
             sentNanos = clock.nanos();
             session.send(
                     new StandbyStatus(sentWrittenLsn, sentFlushedLsn, sentAppliedLsn, clock.micros(), replyRequested));
         }
+    }
+
+    /** Says something else; lost if there is no session. */
+    synchronized void say(Message message) {
+        if (session != null) {
+            session.send(message);
+        }
+    }
+
+    // What is acknowledged. Of the standbys below, others may count from one moment to the next: hence the greater of
+    // now and before.
+
+    private long written() {
+        return Math.max(sentWrittenLsn, Math.min(writtenLsn(), limitLsn.applyAsLong(CommitLevel.REMOTE_WRITE)));
+    }
+
+    private long flushed() {
+        return Math.max(sentFlushedLsn, Math.min(flushedLsn(), limitLsn.applyAsLong(CommitLevel.ON)));
+    }
+
+    private long applied() {
+        return Math.max(
+                sentAppliedLsn, Math.min(appliedLsn.getAsLong(), limitLsn.applyAsLong(CommitLevel.REMOTE_APPLY)));
     }
 
     /** Tells of the standbys below this one, if that is news. */

@@ -22,6 +22,7 @@ import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Session;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.TimelineHistory;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +34,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>WAL is streamed from the start of the segment in which the backup's redo begins, since page headers make sense from
  * there on, and downstream and tools want whole segments.
+ *
+ * <p>The log of a PostgreSQL server comes without files: what there is to have begins at the start of some segment.
  *
  * <p>A session that ends before the backup is complete leaves nothing: the next begins again.
  */
@@ -125,6 +128,7 @@ final class BaseBackup implements Conversation {
     private void start(BackupStarted answer) throws IOException {
         new WalLayout(answer.segmentBytes());
         new Epochs(answer.epochs());
+        WalFormat.of(answer.postgresVersion());
         TimelineHistory.parse(answer.timeline(), answer.history());
         if (replaced.isPresent()) {
             replace(replaced.get(), answer);
@@ -170,7 +174,8 @@ final class BaseBackup implements Conversation {
                 layout.segmentStart(layout.segmentOf(started.redoLsn())),
                 end.endLsn(),
                 new Epochs(started.epochs()),
-                0));
+                0,
+                WalFormat.of(started.postgresVersion())));
         started = null;
         done = true;
         log.info("base backup complete: {} files, {} bytes", files.files(), files.bytes());

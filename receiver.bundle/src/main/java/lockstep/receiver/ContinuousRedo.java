@@ -153,6 +153,11 @@ final class ContinuousRedo implements Step {
         redo.forget();
     }
 
+    /** Returns to an earlier place, while redo is held; see {@link Redo#returnTo}. */
+    void returnTo(long lsn) {
+        redo.returnTo(lsn);
+    }
+
     /** Stops after the record it is at; waits for that. */
     void pause() {
         paused = true;

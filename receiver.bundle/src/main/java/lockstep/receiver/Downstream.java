@@ -1,7 +1,10 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.function.LongSupplier;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.StandbyPolicy;
 import lockstep.io.Clock;
 import lockstep.io.Workers;
 import lockstep.recovery.ControlFile;
@@ -11,6 +14,7 @@ import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SendingServer;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.wal.Wal;
@@ -33,7 +37,7 @@ import lockstep.wal.WalListener;
  * In return, what a downstream that is connected needs is not removed by restartpoints.
  *
  * <p><b>Fairness.</b> The receiver and the WAL writer only wake senders here; each sender reads and sends on its own worker, at
- * its own pace. How far downstream is plays no part in what this standby acknowledges.
+ * its own pace. How far downstream is plays no part in what this standby acknowledges, unless {@code relay_ack} says so.
  *
  * <p><b>A base backup</b> begins with the last restartpoint, and has the files of the resource managers as they are on the
  * disk, which may be ahead of it, but never of what the primary has flushed. WAL brings them together, as on this server
@@ -51,6 +55,8 @@ final class Downstream implements SendingServer, WalListener {
     private final ReplicationSlots slots;
     private final long serverId;
     private final WalSenders senders;
+    private final Optional<StandbyPolicy> acknowledging;
+    private volatile Runnable progressListener = () -> {};
 
     /**
      * Begins without sessions.
@@ -79,7 +85,22 @@ final class Downstream implements SendingServer, WalListener {
         // Two servers with the same name that started in the same microsecond would be needed to have this twice.
         serverId = clock.micros() << SERVER_ID_SHIFT ^ config.name().hashCode();
         senders = new WalSenders(wal, this, config.senders(), workers, clock);
+        acknowledging = config.acknowledging()
+                .map(names -> new StandbyPolicy(this::sendableLsn, senders::progress, names, Lsn.INVALID));
         wal.addListener(this);
+    }
+
+    /** Tells of each standby that has moved, come or gone. */
+    void onProgress(Runnable listener) {
+        progressListener = listener;
+    }
+
+    /**
+     * Returns up to where the standbys that count have what a level asks for; any position if what this standby acknowledges
+     * is its own affair.
+     */
+    long acknowledgedLsn(CommitLevel level) {
+        return acknowledging.isEmpty() ? Long.MAX_VALUE : acknowledging.get().releasedLsn(level);
     }
 
     WalSenders senders() {
@@ -128,7 +149,10 @@ final class Downstream implements SendingServer, WalListener {
 
     @Override
     public void backup(BackupSink sink) throws IOException {
-        managers.backup(sink);
+        // Of a PostgreSQL server's log no resource manager here has anything.
+        if (!control().format().isPostgres()) {
+            managers.backup(sink);
+        }
     }
 
     @Override
@@ -153,13 +177,20 @@ final class Downstream implements SendingServer, WalListener {
 
     @Override
     public void standbyProgressed() {
-        // No commit waits here.
+        if (acknowledging.isPresent()) {
+            progressListener.run();
+        }
     }
 
     /** There is more to send: the WAL writer's thread. */
     @Override
     public void flushed(long lsn) {
         senders.flushed(sendableLsn());
+    }
+
+    /** Returns whether a standby of that name is connected. */
+    boolean serves(String name) {
+        return senders.find(name).isPresent();
     }
 
     /** Returns what upstream is told of all standbys below this one. */

@@ -16,16 +16,21 @@ import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
 import lockstep.recovery.Promotion;
 import lockstep.redo.Redo;
+import lockstep.redo.RedoListener;
 import lockstep.redo.Redone;
 import lockstep.retention.ReplicationSlots;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.transport.api.Lsn;
+import lockstep.wal.CheckpointRecord;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
 import lockstep.wal.WalIdentity;
 import lockstep.wal.WalListener;
+import lockstep.wal.WalRecord;
+import lockstep.wal.WalStatistics;
 
 /**
  * The parts of a standby that has WAL: they are made together, and end together. {@code lockstep.receiver} in one picture:
@@ -57,6 +62,7 @@ final class Replication implements AutoCloseable {
     private final Downstream downstream;
     private final Retention retention;
     private final Restartpoints restartpoints;
+    private final WalStatistics statistics;
     private final Redo redo;
     private final ContinuousRedo continuousRedo;
     private final WalReceiver receiver;
@@ -79,7 +85,8 @@ final class Replication implements AutoCloseable {
             ResourceManagers managers,
             Upstream upstream,
             Optional<Archive> archive,
-            Rewind rewind)
+            Rewind rewind,
+            Succession succession)
             throws IOException {
         this.config = config;
         this.upstream = upstream;
@@ -107,12 +114,13 @@ final class Replication implements AutoCloseable {
                 slots,
                 downstream.senders(),
                 () -> control.get().redoLsn(),
-                () -> Long.MAX_VALUE,
+                () -> isArchive() ? Lsn.INVALID : Long.MAX_VALUE,
                 config::retention,
                 clock);
         restartpoints = new Restartpoints(control, managers, new DegradedLog(disk), this::settledLsn, retention);
         RecoveryTarget target = config.recovery().target();
-        redo = new Redo(walConfig.identity(), wal::source, managers, restartpoints, target, file.redoLsn());
+        statistics = new WalStatistics(file.format());
+        redo = new Redo(walConfig.identity(), wal::source, managers, new Passed(), target, file.redoLsn());
         continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
                 config,
@@ -125,6 +133,7 @@ final class Replication implements AutoCloseable {
                 upstream,
                 downstream,
                 rewind,
+                succession,
                 workers,
                 clock,
                 scan.lastRecordLsn(),
@@ -143,7 +152,31 @@ final class Replication implements AutoCloseable {
                 walConfig.identity(),
                 redo::appliedLsn,
                 this::appliableLsn,
-                walConfig.bufferBytes() / HISTORY_PART);
+                // A log of which nothing is redone need not be brought near.
+                file.format().isPostgres() ? Long.MAX_VALUE : walConfig.bufferBytes() / HISTORY_PART);
+    }
+
+    /** What redo says of the log. */
+    private final class Passed implements RedoListener {
+        @Override
+        public void passed(WalRecord record) {
+            statistics.add(record);
+        }
+
+        @Override
+        public void checkpoint(long lsn, CheckpointRecord checkpoint) {
+            restartpoints.checkpoint(lsn, checkpoint);
+        }
+
+        @Override
+        public void degraded(String note) throws IOException {
+            restartpoints.degraded(note);
+        }
+    }
+
+    /** Returns whether all WAL is kept that ever came. */
+    private boolean isArchive() {
+        return control.get().format().isPostgres() && config.keepsPostgresWal();
     }
 
     private long appliableLsn() {
@@ -276,7 +309,9 @@ final class Replication implements AutoCloseable {
                 upstream.sessions(),
                 receiver.corruptions(),
                 receiver.acks().isDiskFull(),
-                upstream.lastError());
+                upstream.lastError(),
+                control.get().format().toString(),
+                statistics.total());
     }
 
     PrefetchStatus prefetchStatus() {

@@ -83,6 +83,10 @@ final class Restartpoints implements RedoListener, Step {
 
     @Override
     public void checkpoint(long lsn, CheckpointRecord checkpoint) {
+        if (checkpoint.redoLsn() < control.get().redoLsn()) {
+            // Receiving began between the two: the WAL from there is not here.
+            return;
+        }
         passed = new Checkpoint(lsn, checkpoint);
         wake();
     }

@@ -1,7 +1,10 @@
 package lockstep.receiver;
 
 import java.io.IOException;
-import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import lockstep.commit.PrimaryAddress;
+import lockstep.commit.StandbyNames;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
@@ -23,9 +26,9 @@ import lockstep.receiver.api.StandbyControl;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.send.Listeners;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
-import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
@@ -36,6 +39,7 @@ import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.condition.Condition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,8 +64,16 @@ public final class StandbyComponent {
     private final Transports transports = new Transports();
     private final Standby standby;
 
+    /** There while this server is configured to listen. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    volatile Listeners listeners;
+
     private ServiceRegistration<StandbyControl> service;
-    private ServiceRegistration<WalSenders> sendersService;
+    private ServiceRegistration<PrimaryAddress> addressService;
+    private ServiceRegistration<?> sendersService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
 
@@ -126,10 +138,7 @@ public final class StandbyComponent {
             boolean backupOnly) {
         return new StandbyConfig(
                 recovery.applicationName(),
-                Arrays.stream(recovery.primaryConninfo().split("[,\\s]+", -1))
-                        .filter(endpoint -> recoveryConfig.standbyMode() && !endpoint.isEmpty())
-                        .map(Endpoint::parse)
-                        .toList(),
+                recoveryConfig.standbyMode() ? PrimaryConninfo.parse(recovery.primaryConninfo()) : List.of(),
                 Units.millis(server.walRetrieveRetryInterval()),
                 Units.millis(server.walReceiverTimeout()),
                 Units.millis(server.walReceiverStatusInterval()),
@@ -141,12 +150,18 @@ public final class StandbyComponent {
                 Retention.Config.of(server),
                 recoveryConfig,
                 backupOnly,
-                recovery.triggerFile());
+                recovery.triggerFile(),
+                recovery.keepWal().equals("all"),
+                recovery.relayAck().equals("downstream")
+                        ? Optional.of(StandbyNames.parse(server.synchronousStandbyNames()))
+                        : Optional.empty());
     }
 
     @Activate
     void activate() {
         service = context.registerService(StandbyControl.class, standby, null);
+        addressService = context.registerService(PrimaryAddress.class, standby::primaryEndpoint, null);
+        standby.listensOn(this::listening);
         standby.start();
         ready = Readiness.register(context);
         frameworkStop = new FrameworkStop(context, this::stop);
@@ -176,6 +191,16 @@ public final class StandbyComponent {
         transports.remove(transport);
     }
 
+    private List<String> listening() {
+        Listeners present = listeners;
+        return present == null
+                ? List.of()
+                : present.view().stream()
+                        .filter(Listeners.View::isListening)
+                        .map(Listeners.View::endpoint)
+                        .toList();
+    }
+
     @Deactivate
     void deactivate() {
         frameworkStop.close();
@@ -189,7 +214,7 @@ public final class StandbyComponent {
             sendersService = null;
         }
         if (senders != null && service != null) {
-            sendersService = context.registerService(WalSenders.class, senders, null);
+            sendersService = WalSenders.register(context, senders);
         }
     }
 
@@ -202,6 +227,7 @@ public final class StandbyComponent {
                 sendersService.unregister();
             }
             ready.unregister();
+            addressService.unregister();
             service.unregister();
             service = null;
         }

@@ -1,6 +1,8 @@
 package lockstep.receiver;
 
 import java.util.List;
+import java.util.Optional;
+import lockstep.commit.StandbyNames;
 import lockstep.io.SyncMethod;
 import lockstep.retention.Retention;
 import lockstep.send.SenderConfig;
@@ -24,6 +26,9 @@ import lockstep.transport.api.Endpoint;
  * @param recovery how far recovery goes, and the archive
  * @param backupOnly whether the server stops as soon as it has a base backup, or cannot take one
  * @param triggerFile {@code trigger_file}: a file that promotes the standby when it is there; empty for none
+ * @param acknowledging {@code relay_ack}: which standbys of this one must have what it acknowledges; empty if it
+ *     acknowledges what it has itself
+ * @param keepsPostgresWal {@code keep_wal}: whether all WAL of a PostgreSQL server is kept
  */
 record StandbyConfig(
         String name,
@@ -39,7 +44,9 @@ record StandbyConfig(
         Retention.Config retention,
         RecoveryConfig recovery,
         boolean backupOnly,
-        String triggerFile) {
+        String triggerFile,
+        boolean keepsPostgresWal,
+        Optional<StandbyNames> acknowledging) {
     StandbyConfig {
         primaries = List.copyOf(primaries);
         if (primaries.isEmpty() && recovery.restoreCommand().isEmpty()) {
@@ -76,6 +83,8 @@ record StandbyConfig(
                 retention,
                 RecoveryConfig.NONE,
                 false,
-                triggerFile);
+                triggerFile,
+                true,
+                Optional.empty());
     }
 }

@@ -9,6 +9,7 @@ import lockstep.wal.SegmentSource;
 import lockstep.wal.WalConfig;
 import lockstep.wal.WalCorruptionException;
 import lockstep.wal.WalEnd;
+import lockstep.wal.WalLayout;
 import lockstep.wal.WalReader;
 import lockstep.wal.WalRecord;
 import lockstep.wal.WalSource;
@@ -26,14 +27,18 @@ record WalScan(long endLsn, long bytesEndLsn, long lastRecordLsn) {
     private static final Logger log = LoggerFactory.getLogger(WalScan.class);
 
     /**
-     * Reads the WAL that leads without a gap to {@code redoLsn} and on from there.
+     * Reads the WAL that leads without a gap to {@code redoLsn} and on from there. An archive of a PostgreSQL server's log may be of
+     * any size, and was checked when it came: of that, it reads from the segment of {@code redoLsn} on.
      *
      * @param knownFlushedLsn up to where it is known to have been on the disk
      * @throws WalCorruptionException if it is damaged in its midst; names the segment and the position
      */
     static WalScan of(Disk disk, SegmentFiles files, WalConfig config, long redoLsn, long knownFlushedLsn)
             throws IOException {
-        long startLsn = files.oldestLsn(redoLsn);
+        WalLayout layout = config.layout();
+        long startLsn = config.identity().format().isPostgres()
+                ? layout.segmentStart(layout.segmentOf(redoLsn))
+                : files.oldestLsn(redoLsn);
         long filesEndLsn = Math.max(files.endLsn(), startLsn);
         try (WalSource source = new SegmentSource(disk, config.identity())) {
             WalReader reader = new WalReader(source, config.identity());

@@ -130,7 +130,9 @@ class ArchiveRecoveryTest {
                 new Retention.Config(0, -1, 8 << 20, 10),
                 recovery,
                 backupOnly,
-                "");
+                "",
+                true,
+                Optional.empty());
         server = new Standby(
                 config,
                 disk,

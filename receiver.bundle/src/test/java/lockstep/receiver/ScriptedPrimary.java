@@ -288,7 +288,8 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
                     firstRedoLsn,
                     firstRedoLsn,
                     epochs.list(),
-                    identity.history().text()));
+                    identity.history().text(),
+                    identity.format().postgresVersion()));
             backupFiles.forEach((path, content) -> {
                 from.send(new BackupFile(path, content.length));
                 from.send(new BackupData(ByteBuffer.wrap(content)));

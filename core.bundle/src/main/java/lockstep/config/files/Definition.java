@@ -94,7 +94,7 @@ record Definition(
         return switch (declaredType) {
             case "Boolean" -> Parameter.Type.BOOLEAN;
             case "Integer", "Long" -> Parameter.Type.INTEGER;
-            case "String" -> textType(standard);
+            case "String", "Password" -> textType(standard);
             default ->
                 throw new IllegalArgumentException(
                         "type " + declaredType + " is none of String, Boolean, Integer and Long");

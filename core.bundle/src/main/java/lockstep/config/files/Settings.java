@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import lockstep.config.Parameter;
+import lockstep.config.Secrets;
 import lockstep.config.StandbyConfiguration;
 
 /**
@@ -124,6 +125,11 @@ final class Settings {
         return with(server, Optional.empty());
     }
 
+    /** Returns what is to be when a primary becomes a standby, which the file makes it. */
+    Settings asStandby(ConfFile newRecovery) {
+        return with(server, Optional.of(newRecovery));
+    }
+
     /** Returns what is to be after a parameter got another value, which has been checked. */
     Settings with(Definition definition, Definition.Value value) {
         return definition.file().equals(server.name())
@@ -185,7 +191,7 @@ final class Settings {
         Setting inServer = running.getOrDefault(definition.name(), inFile);
         return new Parameter(
                 definition.name(),
-                inServer.value().text(),
+                Secrets.hide(definition.name(), inServer.value().text()),
                 definition.standardValue().text(),
                 definition.type(),
                 definition.min(),

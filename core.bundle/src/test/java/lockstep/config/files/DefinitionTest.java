@@ -148,6 +148,7 @@ class DefinitionTest {
         assertEquals(
                 List.of(
                         "archive_mode",
+                        "keep_wal",
                         "recovery_target_action",
                         "recovery_target_inclusive",
                         "recovery_target_lsn",

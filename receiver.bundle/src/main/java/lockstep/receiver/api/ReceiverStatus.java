@@ -1,5 +1,7 @@
 package lockstep.receiver.api;
 
+import lockstep.wal.WalStatistics;
+
 /**
  * The WAL receiver: the columns of {@code pg_stat_wal_receiver}, and what Lockstep knows besides. Positions are LSNs, 0
  * for unknown; times are microseconds since 2000-01-01 00:00 UTC, 0 for never.
@@ -23,6 +25,8 @@ package lockstep.receiver.api;
  * @param corruptions how often WAL came that was not valid, and was asked for again
  * @param diskFull whether it waits for room on the disk
  * @param lastError what went wrong last; empty if nothing has since it last streamed
+ * @param writtenBy who writes the log, such as {@code lockstep} or {@code postgresql 15}; empty before there is one
+ * @param counted what came of a PostgreSQL server's log since this server started
  */
 public record ReceiverStatus(
         ReceiverState state,
@@ -43,4 +47,6 @@ public record ReceiverStatus(
         long sessions,
         long corruptions,
         boolean diskFull,
-        String lastError) {}
+        String lastError,
+        String writtenBy,
+        WalStatistics.Count counted) {}

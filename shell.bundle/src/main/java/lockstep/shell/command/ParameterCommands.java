@@ -7,6 +7,8 @@ import java.util.Optional;
 import lockstep.config.Parameter;
 import lockstep.config.ParameterException;
 import lockstep.config.Parameters;
+import lockstep.config.Secrets;
+import lockstep.transport.api.Endpoint;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.annotations.GogoCommand;
 import org.osgi.service.component.annotations.Component;
@@ -64,7 +66,7 @@ public final class ParameterCommands {
     private static Fields summary(Parameter parameter) {
         return new Fields()
                 .text("name", parameter.name())
-                .text("value", parameter.value())
+                .text("value", shown(parameter.value()))
                 .text("source", parameter.source())
                 .text("description", parameter.description());
     }
@@ -72,7 +74,7 @@ public final class ParameterCommands {
     private static Fields details(Parameter parameter) {
         return new Fields()
                 .text("name", parameter.name())
-                .text("value", parameter.value())
+                .text("value", shown(parameter.value()))
                 .text("source", parameter.source())
                 .flag("pending_restart", parameter.pendingRestart())
                 .text("type", Text.lower(parameter.type()))
@@ -81,6 +83,11 @@ public final class ParameterCommands {
                 .text("max", parameter.max())
                 .text("options", String.join(", ", parameter.options()))
                 .text("description", parameter.description());
+    }
+
+    /** A value may be an endpoint with a password in it. */
+    private static String shown(String value) {
+        return Endpoint.withoutSecrets(value);
     }
 
     /** Sets a parameter. */
@@ -100,12 +107,15 @@ public final class ParameterCommands {
         if (json) {
             return new Fields()
                     .text("name", parameter.name())
-                    .text("value", parameter.value())
+                    .text("value", shown(parameter.value()))
                     .flag("pending_restart", waits)
                     .json();
         }
         return parameter.name()
-                + (waits ? " will be " + given.get(1) + " after a restart of this server; until then it is " : " is ")
-                + parameter.value();
+                + (waits
+                        ? " will be " + Secrets.hide(given.get(0), given.get(1))
+                                + " after a restart of this server; until then it is "
+                        : " is ")
+                + shown(parameter.value());
     }
 }

@@ -2,6 +2,7 @@ package lockstep.shell.command;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -17,6 +18,7 @@ import lockstep.wal.Wal;
 import lockstep.wal.WalDump;
 import lockstep.wal.WalInspector;
 import lockstep.wal.WalRecord;
+import lockstep.wal.WalStatistics;
 import org.apache.felix.service.command.CommandSession;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
@@ -32,7 +34,7 @@ import org.osgi.service.component.annotations.ReferencePolicy;
 @GogoCommand(scope = "lockstep", function = "wal")
 public final class WalCommands {
     private static final String USAGE =
-            "wal ls | wal dump [FROM] [TO] | wal verify | wal switch | wal restore-point NAME [--json]";
+            "wal ls | wal dump [FROM] [TO] | wal stats [FROM] [TO] | wal verify | wal switch | wal restore-point NAME [--json]";
     private static final String RESTORE_POINT = "restore-point";
     private static final int MAX_WORDS = 3;
 
@@ -59,22 +61,25 @@ public final class WalCommands {
         managers.remove(manager);
     }
 
-    /** Does one of four things. */
-    @Descriptor("ls: list the segments; dump: show records as pg_waldump does; verify: read all and report the first"
-            + " damage; switch: end the present segment; restore-point: give the end of the log a name to recover to")
+    /** Does one of these things. */
+    @Descriptor(
+            "ls: list the segments; dump: show records as pg_waldump does; stats: count them by resource manager, as"
+                    + " pg_waldump --stats does; verify: read all and report the first"
+                    + " damage; switch: end the present segment; restore-point: give the end of the log a name to recover to")
     public String wal(
             CommandSession session,
             @Descriptor("one JSON object") @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
-            @Descriptor("ls | dump [FROM] [TO] | verify | switch | restore-point NAME; FROM and TO are LSNs, without"
-                            + " FROM from the last checkpoint's redo position")
+            @Descriptor(
+                            "ls | dump [FROM] [TO] | stats [FROM] [TO] | verify | switch | restore-point NAME; FROM and TO are LSNs, without"
+                                    + " FROM from the last checkpoint's redo position, or, to count, from the oldest segment")
                     String... words)
             throws IOException, InterruptedException {
         Words given = new Words(USAGE, 1, MAX_WORDS, words);
-        String what = given.oneOf(USAGE, "ls", "dump", "verify", "switch", RESTORE_POINT);
+        String what = given.oneOf(USAGE, "ls", "dump", "stats", "verify", "switch", RESTORE_POINT);
         boolean wrong = what.equals(RESTORE_POINT)
                 ? given.find(1).isEmpty() || given.find(2).isPresent()
-                : given.find(1).isPresent() && !what.equals("dump");
+                : given.find(1).isPresent() && !what.equals("dump") && !what.equals("stats");
         if (wrong) {
             throw new IllegalArgumentException("usage: " + USAGE);
         }
@@ -84,6 +89,7 @@ public final class WalCommands {
                 dump(Console.of(session).out(), given.find(1), given.find(2), json);
                 yield null;
             }
+            case "stats" -> stats(given.find(1), given.find(2), json);
             case "verify" -> verify(json);
             case RESTORE_POINT -> restorePoint(given.get(1), json);
             default -> switchSegment(json);
@@ -162,6 +168,34 @@ public final class WalCommands {
         } finally {
             out.println("]}");
         }
+    }
+
+    private String stats(Optional<String> from, Optional<String> to, boolean json)
+            throws IOException, InterruptedException {
+        ControlFile control = control();
+        WalStatistics statistics = new WalStatistics(control.format());
+        inspector(control)
+                .dump(
+                        from.map(text -> Lsn.parse(text).value()).orElse(0L),
+                        to.map(text -> Lsn.parse(text).value()).orElse(Long.MAX_VALUE),
+                        statistics::add);
+        List<WalStatistics.Count> counts = new ArrayList<>(statistics.counts());
+        if (!json) {
+            counts.add(statistics.total());
+        }
+        return Fields.present(counts.stream().map(this::row).toList(), "rmgrs", "there is no record", json);
+    }
+
+    private Fields row(WalStatistics.Count count) {
+        String name = count.rmgr() < 0
+                ? "Total"
+                : managers.get(count.rmgr()).map(ResourceManager::name).orElse(WalDump.rmgrName(count.rmgr()));
+        return new Fields()
+                .text("type", name)
+                .count("n", count.records())
+                .size("record_size", count.recordBytes())
+                .size("fpi_size", count.imageBytes())
+                .size("combined_size", count.totalBytes());
     }
 
     private static Fields fields(WalDump dump, WalRecord record) {

@@ -16,6 +16,10 @@ import java.util.List;
  *                                ←             ReplicationStarted, or Refusal and the end of the session
  *                                ←             DegradedRange, WalData, Keepalive…
  *   StandbyStatus, StandbyReason, DownstreamStatus →
+ *                                ←             SwitchoverRequest
+ *   SwitchoverAnswer             →
+ *                                ←             TakeOver, after the last WAL
+ *   TookOver, or SwitchoverAnswer and the end of the session →
  * </pre>
  *
  * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
@@ -30,7 +34,7 @@ public sealed interface Message {
      * @param slotName the replication slot that the primary keeps WAL with; empty for none
      * @param systemId the system the standby's WAL belongs to
      * @param timeline the timeline of the standby's last byte
-     * @param epoch the epoch of the standby's last byte
+     * @param epoch the epoch of the standby's last byte; 0 from a peer that gets only flushed WAL and knows no epochs
      * @param startLsn the end of the standby's valid WAL
      * @param newestTimeline the newest timeline the standby knows of. A primary that hears of one newer than its own has been
      *     replaced
@@ -140,6 +144,38 @@ public sealed interface Message {
     }
 
     /**
+     * Asks a standby that is sent WAL whether it could take the primary's place. It answers at once, and nothing has changed.
+     *
+     * @param primaryName what the primary would call itself as a standby
+     */
+    record SwitchoverRequest(String primaryName) implements Message {}
+
+    /**
+     * Says whether a standby can take the primary's place; also, after {@link TakeOver}, that it does not.
+     *
+     * @param endpoints where it listens, and would be reached as a primary; separated by commas, as in {@code primary_conninfo}
+     * @param obstacle why it cannot, and what to do; empty if it can
+     */
+    record SwitchoverAnswer(String endpoints, String obstacle) implements Message {}
+
+    /**
+     * Hands over: the primary takes no commits any more, and this standby has all its WAL. The standby becomes a primary and says
+     * so ({@link TookOver}), or declines ({@link SwitchoverAnswer}) and ends the session. A standby that was told this opens no
+     * other session unless it has decided not to take over; so its next {@link StartReplication} says that it has not.
+     *
+     * @param endLsn where the primary's WAL ends, and the standby's
+     */
+    record TakeOver(long endLsn) implements Message {}
+
+    /**
+     * Says that the standby is the primary from now on: that is on its disk, and it takes commits in a moment.
+     *
+     * @param timeline the timeline it has opened
+     * @param startLsn where that begins
+     */
+    record TookOver(int timeline, long startLsn) implements Message {}
+
+    /**
      * Asks for all that a standby with an empty data directory needs.
      *
      * @param standbyName what the primary calls this standby
@@ -157,6 +193,8 @@ public sealed interface Message {
      * @param epochs the primary's epochs, oldest first
      * @param history the text of the timeline's history file, as in {@link ReplicationStarted}; the redo position may lie on an
      *     earlier timeline
+     * @param postgresVersion the major version of the PostgreSQL server whose log it is, which has no files for this standby; 0
+     *     for a log that Lockstep writes
      */
     record BackupStarted(
             long systemId,
@@ -165,7 +203,8 @@ public sealed interface Message {
             long checkpointLsn,
             long redoLsn,
             List<Epoch> epochs,
-            String history)
+            String history,
+            int postgresVersion)
             implements Message {
         /** Copies the list. */
         public BackupStarted {
@@ -237,6 +276,8 @@ public sealed interface Message {
         /** WAL that the replication slot held has been removed: it held too much. */
         SLOT_INVALIDATED,
         /** The server follows the standby itself, perhaps through others: neither would lead to a primary. */
-        LOOP
+        LOOP,
+        /** The peer may not be the standby that it says it is ({@code access.conf}). */
+        NOT_ALLOWED
     }
 }

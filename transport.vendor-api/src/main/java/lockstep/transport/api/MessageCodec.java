@@ -48,6 +48,9 @@ public final class MessageCodec {
     /** The longest path of a file, in bytes of UTF-8. */
     public static final int MAX_PATH_BYTES = 1024;
 
+    /** The longest list of endpoints, in bytes of UTF-8. */
+    public static final int MAX_ENDPOINTS_BYTES = 4096;
+
     /** The longest text for people, in bytes of UTF-8. */
     public static final int MAX_TEXT_BYTES = 4096;
 
@@ -89,7 +92,7 @@ public final class MessageCodec {
         STANDBY_REASON(6, CODE_BYTES + Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
         BASE_BACKUP_REQUEST(7, 2 * COUNT_BYTES + Byte.BYTES, 2 * MAX_NAME_BYTES),
         BACKUP_STARTED(
-                8, 3 * Long.BYTES + 2 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
+                8, 3 * Long.BYTES + 3 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
         BACKUP_FILE(9, COUNT_BYTES + Long.BYTES, MAX_PATH_BYTES),
         BACKUP_DATA(10, 0, MAX_DATA_BYTES),
         BACKUP_ENDED(11, Long.BYTES, 0),
@@ -98,7 +101,11 @@ public final class MessageCodec {
                 13,
                 Long.BYTES + Integer.BYTES + COUNT_BYTES,
                 MAX_DOWNSTREAM_STANDBYS * (DOWNSTREAM_STANDBY_BYTES + 2 * MAX_NAME_BYTES)),
-        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
+        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
+        SWITCHOVER_REQUEST(15, COUNT_BYTES, MAX_NAME_BYTES),
+        SWITCHOVER_ANSWER(16, 2 * COUNT_BYTES, MAX_ENDPOINTS_BYTES + MAX_TEXT_BYTES),
+        TAKE_OVER(17, Long.BYTES, 0),
+        TOOK_OVER(18, Integer.BYTES + Long.BYTES, 0);
 
         private static final Type[] BY_CODE = values();
 
@@ -229,6 +236,14 @@ public final class MessageCodec {
             return Type.DOWNSTREAM_STATUS;
         } else if (message instanceof Message.DegradedRange) {
             return Type.DEGRADED_RANGE;
+        } else if (message instanceof Message.SwitchoverRequest) {
+            return Type.SWITCHOVER_REQUEST;
+        } else if (message instanceof Message.SwitchoverAnswer) {
+            return Type.SWITCHOVER_ANSWER;
+        } else if (message instanceof Message.TakeOver) {
+            return Type.TAKE_OVER;
+        } else if (message instanceof Message.TookOver) {
+            return Type.TOOK_OVER;
         }
         throw new AssertionError(message);
     }
@@ -260,6 +275,10 @@ public final class MessageCodec {
             return bytes;
         } else if (message instanceof Message.DegradedRange m) {
             return text(m.reason()).length;
+        } else if (message instanceof Message.SwitchoverRequest m) {
+            return standbyName(m.primaryName()).length;
+        } else if (message instanceof Message.SwitchoverAnswer m) {
+            return endpoints(m.endpoints()).length + text(m.obstacle()).length;
         }
         return 0;
     }
@@ -303,6 +322,7 @@ public final class MessageCodec {
             body.putLong(m.checkpointLsn()).putLong(m.redoLsn());
             putEpochs(body, m.epochs());
             putString(body, history(m.history()));
+            body.putInt(m.postgresVersion());
         } else if (message instanceof Message.BackupEnded m) {
             body.putLong(m.endLsn());
         } else if (message instanceof Message.Refusal m) {
@@ -314,6 +334,15 @@ public final class MessageCodec {
         } else if (message instanceof Message.DegradedRange m) {
             body.putLong(m.startLsn()).putLong(m.endLsn());
             putString(body, text(m.reason()));
+        } else if (message instanceof Message.SwitchoverRequest m) {
+            putString(body, standbyName(m.primaryName()));
+        } else if (message instanceof Message.SwitchoverAnswer m) {
+            putString(body, endpoints(m.endpoints()));
+            putString(body, text(m.obstacle()));
+        } else if (message instanceof Message.TakeOver m) {
+            body.putLong(m.endLsn());
+        } else if (message instanceof Message.TookOver m) {
+            body.putInt(m.timeline()).putLong(m.startLsn());
         }
     }
 
@@ -360,13 +389,19 @@ public final class MessageCodec {
                             body.getLong(),
                             body.getLong(),
                             epochs(body),
-                            string(body, MAX_HISTORY_BYTES));
+                            string(body, MAX_HISTORY_BYTES),
+                            body.getInt());
                 case BACKUP_ENDED -> new Message.BackupEnded(body.getLong());
                 case REFUSAL -> new Message.Refusal(refusalCode(body.getInt()), string(body, MAX_TEXT_BYTES));
                 case DOWNSTREAM_STATUS ->
                     new Message.DownstreamStatus(body.getLong(), omitted(body.getInt()), downstream(body));
                 case DEGRADED_RANGE ->
                     new Message.DegradedRange(body.getLong(), body.getLong(), string(body, MAX_TEXT_BYTES));
+                case SWITCHOVER_REQUEST -> new Message.SwitchoverRequest(string(body, MAX_NAME_BYTES));
+                case SWITCHOVER_ANSWER ->
+                    new Message.SwitchoverAnswer(string(body, MAX_ENDPOINTS_BYTES), string(body, MAX_TEXT_BYTES));
+                case TAKE_OVER -> new Message.TakeOver(body.getLong());
+                case TOOK_OVER -> new Message.TookOver(body.getInt(), body.getLong());
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);
@@ -413,6 +448,7 @@ public final class MessageCodec {
             case SLOT_IN_USE -> 11;
             case SLOT_INVALIDATED -> 12;
             case LOOP -> 13;
+            case NOT_ALLOWED -> 14;
         };
     }
 
@@ -561,6 +597,10 @@ public final class MessageCodec {
 
     private static byte[] slotName(String name) {
         return utf8("slot name", name, MAX_NAME_BYTES);
+    }
+
+    private static byte[] endpoints(String endpoints) {
+        return utf8("list of endpoints", endpoints, MAX_ENDPOINTS_BYTES);
     }
 
     private static byte[] history(String history) {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,5 +30,15 @@ class EndpointTest {
         var e = assertThrows(IllegalArgumentException.class, () -> Endpoint.parse(text));
         assertTrue(e.getMessage().contains("\"" + text + "\""), e.getMessage());
         assertTrue(e.getMessage().contains("tcp://127.0.0.1:5440"), e.getMessage());
+    }
+
+    @Test
+    void aTextForPeopleShowsNoPassword() {
+        assertEquals(
+                "postgresql://u:********@a:1,b:2/?sslpassword=********&x=y",
+                Endpoint.parse("postgresql://u:p%40$1@a:1,b:2/?sslpassword=q&x=y")
+                        .toString());
+        assertEquals("tcp://[::1]:5440", Endpoint.parse("tcp://[::1]:5440").toString());
+        assertEquals("host=a password = ******** user=b", Endpoint.withoutSecrets("host=a password = 'x \\'y' user=b"));
     }
 }

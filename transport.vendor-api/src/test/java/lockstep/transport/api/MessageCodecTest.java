@@ -37,14 +37,19 @@ class MessageCodecTest {
                 new Message.StandbyStatus(LSN, LSN - 8, LSN - 16, 1, true),
                 new Message.BaseBackupRequest("Größe ∑ 😀", "", false),
                 new Message.BaseBackupRequest("s1", "slot_1", true),
-                new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS, "1\t0/28\tpromoted\n"),
+                new Message.BackupStarted(1, 2, 1 << 30, LSN, LSN - 8, EPOCHS, "1\t0/28\tpromoted\n", 15),
                 new Message.BackupFile("kv/store.mv", Long.MAX_VALUE),
                 new Message.BackupData(bytes(3)),
                 new Message.BackupEnded(LSN),
                 new Message.DownstreamStatus(1, 0, List.of()),
                 new Message.DownstreamStatus(-1, 2, List.of(standby(-1, "s2"), standby(0, "Größe"), standby(-1, ""))),
                 new Message.DegradedRange(LSN - 8, LSN, "no standby streams"),
-                Message.DegradedRange.NONE);
+                Message.DegradedRange.NONE,
+                new Message.SwitchoverRequest("Größe"),
+                new Message.SwitchoverAnswer("tcp://127.0.0.1:5441,ssh:///srv/b/wal.sock", ""),
+                new Message.SwitchoverAnswer("", "redo is paused"),
+                new Message.TakeOver(LSN),
+                new Message.TookOver(7, LSN));
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -125,8 +130,8 @@ class MessageCodecTest {
                 "6AC59BE5 0000000E 00000007 00000002 7331 00000003 736C31 01",
                 new Message.BaseBackupRequest("s1", "sl1", true));
         assertBytes(
-                "05BD9C10 00000028 00000008 0000000000000009 00000001 01000000 0000000000001000 0000000000000800 00000000 00000000",
-                new Message.BackupStarted(9, 1, 16 << 20, 0x1000, 0x800, List.of(), ""));
+                "A267CF82 0000002C 00000008 0000000000000009 00000001 01000000 0000000000001000 0000000000000800 00000000 00000000 00000000",
+                new Message.BackupStarted(9, 1, 16 << 20, 0x1000, 0x800, List.of(), "", 0));
         assertBytes("55B37A86 0000000F 00000009 00000003 6B2F61 0000000000000005", new Message.BackupFile("k/a", 5));
         assertBytes("A9E22092 00000003 0000000A 010203", new Message.BackupData(bytes(3)));
         assertBytes("5F14200C 00000008 0000000B 0000000000001000", new Message.BackupEnded(0x1000));
@@ -136,6 +141,12 @@ class MessageCodecTest {
         assertBytes(
                 "5EA769AA 00000016 0000000E 0000000000001000 0000000000002000 00000002 6E6F",
                 new Message.DegradedRange(0x1000, 0x2000, "no"));
+        assertBytes("6A0D9D86 00000006 0000000F 00000002 7031", new Message.SwitchoverRequest("p1"));
+        assertBytes(
+                "A872E00C 0000000F 00000010 00000005 743A2F2F62 00000002 6E6F",
+                new Message.SwitchoverAnswer("t://b", "no"));
+        assertBytes("7FFD9B25 00000008 00000011 0000000000001000", new Message.TakeOver(0x1000));
+        assertBytes("82A318C0 0000000C 00000012 00000002 0000000000001000", new Message.TookOver(2, 0x1000));
     }
 
     @Test
@@ -191,7 +202,8 @@ class MessageCodecTest {
         assertThrows(IllegalArgumentException.class, () -> frame(new Message.BackupFile("a\uD800b", 0)));
         assertThrows(
                 IllegalArgumentException.class,
-                () -> frame(new Message.BackupStarted(1, 1, 1, 1, 1, Collections.nCopies(4097, new Epoch(1, 1)), "")));
+                () -> frame(
+                        new Message.BackupStarted(1, 1, 1, 1, 1, Collections.nCopies(4097, new Epoch(1, 1)), "", 0)));
         assertThrows(
                 IllegalArgumentException.class,
                 () -> frame(new Message.DownstreamStatus(1, 0, Collections.nCopies(257, standby(-1, "s")))));
@@ -206,15 +218,15 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 14", 0, "");
-        assertLie("message type is 15, expected 1 to 14", 15, "");
-        assertLie("message type is 4294967295, expected 1 to 14", -1, "");
+        assertLie("message type is 0, expected 1 to 18", 0, "");
+        assertLie("message type is 19, expected 1 to 18", 19, "");
+        assertLie("message type is 4294967295, expected 1 to 18", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
         assertLie("STANDBY_REASON has the unknown reason 7", 6, "00000007" + "00".repeat(8) + "00000000");
         assertLie("STANDBY_REASON has the unknown reason 0", 6, "00000000" + "00".repeat(8) + "00000000");
-        assertLie("REFUSAL has the unknown code 14", 12, "0000000E" + "00000000");
+        assertLie("REFUSAL has the unknown code 15", 12, "0000000F" + "00000000");
         assertLie("string has length 6, expected at most 5", 7, "00000006" + "7331000000");
         assertLie("string has length 4294967295, expected at most 5", 7, "FFFFFFFF" + "7331000000");
         assertLie("BASE_BACKUP_REQUEST has 10 bytes, expected only the 9 of its fields", 7, "00".repeat(10));

@@ -1,0 +1,252 @@
+package lockstep.transport.postgres.client;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import lockstep.security.ClientTls;
+import lockstep.security.Security;
+import lockstep.security.SslMode;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Session;
+import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.TransportException;
+import lockstep.transport.postgres.client.Conninfo.Host;
+import lockstep.transport.postgres.client.Conninfo.Target;
+import lockstep.transport.postgres.netty.EventLoops;
+import lockstep.transport.postgres.netty.SocketIo;
+
+/**
+ * Opens sessions to PostgreSQL servers: tries the hosts of the endpoint in order, each with TLS, without it, or with both, as
+ * {@code sslmode} says.
+ *
+ * <pre>
+ *   sslmode                                  tried, in order
+ *   disable                                  without TLS
+ *   allow                                    without TLS; with it, if the server refuses
+ *   prefer (the default)                     with TLS if the server has it; without it, if the server refuses
+ *   require, verify-ca, verify-full          with TLS
+ * </pre>
+ */
+public final class PostgresClient {
+    private static final long OPEN_MS = 10_000;
+
+    /** What a server says whose pg_hba.conf does not let this user in by this kind of connection. */
+    private static final String INVALID_AUTHORIZATION = "28000";
+
+    private final SocketIo io;
+    private final EventLoops loops;
+    private final Security security;
+    private final Map<String, String> environment;
+
+    /**
+     * A standby that connects.
+     *
+     * @param name what the server calls it if the endpoint does not say
+     * @param makesSlots whether it has its replication slot made where there is none
+     */
+    public record Self(String name, boolean makesSlots) {}
+
+    /** @param environment where libpq's variables may be */
+    public PostgresClient(SocketIo io, EventLoops loops, Security security, Map<String, String> environment) {
+        this.io = io;
+        this.loops = loops;
+        this.security = security;
+        this.environment = Map.copyOf(environment);
+    }
+
+    /**
+     * Opens a session; see {@link lockstep.transport.api.Transport#connect}.
+     *
+     * @param self who connects
+     */
+    public Session connect(Endpoint endpoint, Self self, SessionHandler handler) throws TransportException {
+        try {
+            Conninfo conninfo = Conninfo.of(endpoint, environment);
+            ClientTls tls = security.clientTls(conninfo.tls(), SslMode.PREFER);
+            return connect(conninfo, tls, self, handler);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Session connect(Conninfo conninfo, ClientTls tls, Self self, SessionHandler handler) throws IOException {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(OPEN_MS);
+        List<String> failures = new ArrayList<>();
+        IOException last = null;
+        for (Host host : conninfo.hosts()) {
+            for (boolean encrypted : attempts(tls.mode())) {
+                long leftMs = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+                if (leftMs <= 0) {
+                    break;
+                }
+                try {
+                    return open(host, conninfo, encrypted ? tls : null, self, conninfo.timeoutMs(leftMs), handler);
+                } catch (IOException e) {
+                    last = e;
+                    failures.add(e.getMessage());
+                    if (!mayTryOtherwise(tls.mode(), e)) {
+                        break;
+                    }
+                }
+            }
+        }
+        throw new IOException(String.join("; ", failures), last);
+    }
+
+    private static List<Boolean> attempts(SslMode mode) {
+        return switch (mode) {
+            case DISABLE -> List.of(false);
+            case ALLOW -> List.of(false, true);
+            case PREFER -> List.of(true, false);
+            case REQUIRE, VERIFY_CA, VERIFY_FULL -> List.of(true);
+        };
+    }
+
+    private static boolean mayTryOtherwise(SslMode mode, IOException failure) {
+        return (mode == SslMode.ALLOW || mode == SslMode.PREFER)
+                && failure.getCause() instanceof ServerException answer
+                && answer.sqlState().equals(INVALID_AUTHORIZATION);
+    }
+
+    private Session open(Host host, Conninfo conninfo, ClientTls tls, Self self, long timeoutMs, SessionHandler handler)
+            throws IOException {
+        Map<String, String> startup = new LinkedHashMap<>();
+        startup.put("user", conninfo.user());
+        startup.put("database", conninfo.database());
+        startup.put("replication", "true");
+        startup.put("application_name", conninfo.applicationName(self.name()));
+        conninfo.serverOptions().ifPresent(text -> startup.put("options", text));
+        Departure departure = new Departure(conninfo.target(), handler);
+        PostgresSession session = new PostgresSession(
+                new ServerConnection.Opening(
+                        host,
+                        tls == null ? null : context(tls),
+                        tls != null && tls.mode() != SslMode.PREFER && tls.mode() != SslMode.ALLOW,
+                        startup,
+                        () -> password(conninfo, host),
+                        conninfo.channelBinding()),
+                self.makesSlots(),
+                departure);
+        EventLoop loop = loops.start("postgres-session-" + host, () -> session.close(EventLoops.WITHDRAWN));
+        loop.execute(() -> connect(loop, host, session, (int) timeoutMs));
+        return departure.await(host, session, timeoutMs);
+    }
+
+    private char[] password(Conninfo conninfo, Host host) throws IOException {
+        return conninfo.password().isPresent()
+                ? conninfo.password().get().toCharArray()
+                : security.password(conninfo.passwords(), host.name(), host.port(), conninfo.user());
+    }
+
+    private static SslContext context(ClientTls tls) throws IOException {
+        SslContextBuilder builder = SslContextBuilder.forClient()
+                .sslProvider(SslProvider.JDK)
+                .endpointIdentificationAlgorithm(tls.mode() == SslMode.VERIFY_FULL ? "HTTPS" : null);
+        if (tls.material().key() != null) {
+            builder.keyManager(tls.material().key(), tls.material().chain());
+        }
+        return tls.mode().verifies()
+                ? builder.trustManager(tls.material().trust()).build()
+                : builder.trustManager(InsecureTrustManagerFactory.INSTANCE).build();
+    }
+
+    /** Runs on the session's own loop, where looking up a name holds up nobody else. */
+    @SuppressWarnings("FutureReturnValueIgnored") // the listener is told
+    private void connect(EventLoop loop, Host host, PostgresSession session, int timeoutMs) {
+        InetSocketAddress remote;
+        try {
+            remote = new InetSocketAddress(InetAddress.getByName(host.name()), host.port());
+        } catch (UnknownHostException e) {
+            session.connection().notConnected("unknown host", e);
+            EventLoops.end(loop);
+            return;
+        }
+        new Bootstrap()
+                .group(loop)
+                .channel(io.socket)
+                .disableResolver()
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeoutMs)
+                .handler(session.connection())
+                .connect(remote)
+                .addListener(connected -> {
+                    if (!connected.isSuccess()) {
+                        session.connection().notConnected(why(connected.cause()), connected.cause());
+                        EventLoops.end(loop);
+                    }
+                });
+    }
+
+    private static String why(Throwable cause) {
+        return cause instanceof ConnectException
+                        && String.valueOf(cause.getMessage()).contains("refused")
+                ? "connection refused; is the server running, and does it listen there (listen_addresses, port)?"
+                : String.valueOf(cause.getMessage());
+    }
+
+    /** Waits for a session to open. Time-out and opening race; whichever completes the future first has won. */
+    private static final class Departure implements PostgresSession.Waiting {
+        private final Target target;
+        private final SessionHandler handler;
+        private final CompletableFuture<PostgresSession> open = new CompletableFuture<>();
+
+        Departure(Target target, SessionHandler handler) {
+            this.target = target;
+            this.handler = handler;
+        }
+
+        @Override
+        public SessionHandler opened(PostgresSession session) {
+            boolean standby = session.connection().parameter("in_hot_standby").equals("on");
+            if (target != Target.ANY && standby != (target == Target.STANDBY)) {
+                failed(
+                        "the server is a " + (standby ? "standby" : "primary")
+                                + ", which target_session_attrs excludes",
+                        null);
+            }
+            return open.complete(session) ? handler : null;
+        }
+
+        @Override
+        public void failed(String why, Throwable reason) {
+            open.completeExceptionally(new IOException(why, reason));
+        }
+
+        Session await(Host host, PostgresSession session, long timeoutMs) throws IOException {
+            try {
+                open.get(timeoutMs, TimeUnit.MILLISECONDS);
+            } catch (TimeoutException e) {
+                failed("no session within " + timeoutMs + " ms", e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                failed("interrupted", e);
+            } catch (ExecutionException e) {
+                // Told below, where the future is read again.
+            }
+            try {
+                return open.join();
+            } catch (CompletionException e) {
+                String why = e.getCause().getMessage();
+                session.close(why);
+                throw new IOException(host + ": " + why, e.getCause().getCause());
+            }
+        }
+    }
+}

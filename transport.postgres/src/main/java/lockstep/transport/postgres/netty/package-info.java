@@ -1,0 +1,2 @@
+/** Threads and sockets, which both sides use. */
+package lockstep.transport.postgres.netty;
