@@ -159,7 +159,9 @@ final class CommitCasesIT {
                     "--set",
                     "wal_retrieve_retry_interval=100ms",
                     "--set",
-                    "wal_receiver_timeout=2s");
+                    "wal_receiver_timeout=2s",
+                    "--set",
+                    "sslmode=disable");
             standbys.put(name, isFar ? standby.inside(network.inside()).start() : standby.start());
         }
         awaitStreaming();
