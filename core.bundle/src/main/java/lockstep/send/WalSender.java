@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.ReachTimes;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Step;
@@ -87,6 +89,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     private static final DownstreamStatus NO_DOWNSTREAM = new DownstreamStatus(0, 0, List.of());
     private static final Logger log = LoggerFactory.getLogger(WalSender.class);
 
+    private record Times(ReachTimes write, ReachTimes flush, ReachTimes apply) {}
+
     private final long id;
     private final Session session;
 
@@ -135,6 +139,10 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     private volatile WalSender predecessor;
 
     private volatile WalSender successor;
+
+    /** When the standby came to which position; handed on to a successor. */
+    private volatile Times times = new Times(new ReachTimes(), new ReachTimes(), new ReachTimes());
+
     private volatile boolean succeeds;
     private volatile boolean hadBackup;
     private volatile CompletableFuture<WalSender> move;
@@ -232,10 +240,11 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         acknowledged(
                 Math.min(status.writtenLsn(), sentLsn),
                 Math.min(status.flushedLsn(), sentLsn),
-                Math.min(status.appliedLsn(), sentLsn));
+                Math.min(status.appliedLsn(), sentLsn),
+                now);
         WalSender next = successor;
         if (next != null) {
-            next.acknowledged(writtenLsn, flushedLsn, appliedLsn);
+            next.acknowledged(writtenLsn, flushedLsn, appliedLsn, now);
         }
         writeLag.acknowledged(writtenLsn, now);
         flushLag.acknowledged(flushedLsn, now);
@@ -254,12 +263,21 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     /** Positions only grow, whichever of two sessions of one standby tells of them. */
-    private void acknowledged(long written, long flushed, long applied) {
+    private void acknowledged(long written, long flushed, long applied, long now) {
         synchronized (positions) {
-            writtenLsn = Math.max(writtenLsn, written);
-            flushedLsn = Math.max(flushedLsn, flushed);
-            appliedLsn = Math.max(appliedLsn, applied);
+            writtenLsn = reached(writtenLsn, written, times.write, now);
+            flushedLsn = reached(flushedLsn, flushed, times.flush, now);
+            appliedLsn = reached(appliedLsn, applied, times.apply, now);
         }
+    }
+
+    /** Notes the time first: who sees a position finds when it was reached. */
+    private static long reached(long before, long lsn, ReachTimes times, long now) {
+        if (lsn <= before) {
+            return before;
+        }
+        times.reached(lsn, now);
+        return lsn;
     }
 
     private void heardOfDownstream(DownstreamStatus status) {
@@ -351,7 +369,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
             return false;
         }
         senders.replace(before, this, () -> {
-            acknowledged(before.writtenLsn, before.flushedLsn, before.appliedLsn);
+            times = before.times;
+            acknowledged(before.writtenLsn, before.flushedLsn, before.appliedLsn, clock.nanos());
             before.successor = this;
             change(SenderState.STREAMING, from + ", in the place of session " + before.id);
         });
@@ -903,6 +922,15 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     @Override
     public long appliedLsn() {
         return appliedLsn;
+    }
+
+    @Override
+    public long reachedNanos(CommitLevel level, long lsn, long otherwise) {
+        return switch (level) {
+            case REMOTE_WRITE -> times.write.find(lsn, otherwise);
+            case REMOTE_APPLY -> times.apply.find(lsn, otherwise);
+            default -> times.flush.find(lsn, otherwise);
+        };
     }
 
     /** Returns the first position this standby still needs; {@link Long#MAX_VALUE} if it needs none. */

@@ -12,6 +12,7 @@ import lockstep.io.Disk;
 import lockstep.io.Panic;
 import lockstep.io.SyncMethod;
 import lockstep.io.Workers;
+import lockstep.receiver.api.MissingRange;
 import lockstep.receiver.api.Promoted;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.redo.Redone;
@@ -81,8 +82,12 @@ public final class StandbyServer implements AutoCloseable {
         return standby.wal();
     }
 
-    public CompletionStage<Promoted> promote() {
-        return standby.promote(false);
+    public CompletionStage<Promoted> promote(boolean force) {
+        return standby.promote(force);
+    }
+
+    public Optional<MissingRange> missingRange() {
+        return standby.missingRange();
     }
 
     /** Returns what it has left to a primary, once it has been promoted. */

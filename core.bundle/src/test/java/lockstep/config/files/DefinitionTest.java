@@ -157,7 +157,6 @@ class DefinitionTest {
                         "recovery_target_timeline",
                         "recovery_target_xid",
                         "relay_ack",
-                        "relay_ack",
                         "restore_command",
                         "standby_mode",
                         "trigger_file",
