@@ -348,17 +348,19 @@ final class WalReceiver implements Conversation {
         long keepLsn = Math.min(answer.startLsn(), forkLsn);
         boolean mine = file.state() != ControlFile.State.IN_RECOVERY;
         if (keepLsn < endLsn) {
-            if (!mine && keepLsn >= lastSettledLsn()) {
+            if (rewind.isRequested()) {
+                if (!rewind(keepLsn, endLsn)) {
+                    return;
+                }
+            } else if (!mine && keepLsn >= lastSettledLsn()) {
                 log.warn(
                         "the WAL is cut back from {} to {}: the rest is not part of the primary's log, and was never flushed"
                                 + " by the one it came from",
                         Lsn.text(endLsn),
                         Lsn.text(keepLsn));
                 cutBack(keepLsn, WalReader.UNKNOWN);
-            } else if (!rewind.isRequested()) {
+            } else {
                 diverged(answer, keepLsn, endLsn);
-                return;
-            } else if (!rewind(keepLsn, endLsn)) {
                 return;
             }
         }
