@@ -786,8 +786,7 @@ final class Simulation {
         void listen() {
             command("listen", () -> {
                 for (Endpoint endpoint : endpoints) {
-                    network.transport(machine)
-                            .listen(endpoint, server.senders().orElseThrow());
+                    network.transport(machine).listen(endpoint, server.senders().orElseThrow());
                 }
             });
         }
