@@ -95,8 +95,9 @@ final class WalArchive {
     private static Optional<Header> header(Path segment) throws IOException {
         ByteBuffer bytes = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         try (FileChannel file = FileChannel.open(segment)) {
-            while (bytes.hasRemaining() && file.read(bytes) >= 0) {
-                continue;
+            int read = 0;
+            while (bytes.hasRemaining() && read >= 0) {
+                read = file.read(bytes);
             }
         } catch (NoSuchFileException e) {
             return Optional.empty();

@@ -21,10 +21,12 @@ final class PostgresServer implements AutoCloseable {
     static final String PROGRAMS = "/usr/lib/postgresql/15/bin/";
     private static final String USER = "postgres";
 
+    private final List<String> place;
     private final Path home;
     private final int port = Pair.freePort();
 
-    private PostgresServer() throws IOException {
+    private PostgresServer(List<String> place) throws IOException {
+        this.place = place;
         home = Files.createTempDirectory(Path.of("/tmp"), "lockstep-pg");
         if (isRoot()) {
             run(List.of("chown", USER, home.toString()));
@@ -33,7 +35,16 @@ final class PostgresServer implements AutoCloseable {
 
     /** Makes a new system and starts it. */
     static PostgresServer create(String... settings) throws IOException {
-        PostgresServer server = new PostgresServer();
+        return create(List.of(), settings);
+    }
+
+    /**
+     * Makes a new system and starts it.
+     *
+     * @param place the words that, before a command, have it run where the server shall be
+     */
+    static PostgresServer create(List<String> place, String... settings) throws IOException {
+        PostgresServer server = new PostgresServer(place);
         server.program("initdb", "-D", server.data(), "--wal-segsize=1", "-U", USER, "-A", "trust", "-N");
         server.configure(settings);
         server.start();
@@ -42,22 +53,27 @@ final class PostgresServer implements AutoCloseable {
 
     /** Makes a standby of it, and starts that. */
     PostgresServer standby() throws IOException {
-        PostgresServer server = new PostgresServer();
-        server.program(
-                "pg_basebackup",
-                "-D",
-                server.data(),
-                "-h",
-                "127.0.0.1",
-                "-p",
-                "" + port,
-                "-U",
-                USER,
-                "-R",
-                "-c",
-                "fast");
-        server.configure();
+        PostgresServer server = copy(place, "-R");
         server.start();
+        return server;
+    }
+
+    /** Makes a standby of it that gets its WAL from another server alone, from the first byte it needs, and starts that. */
+    PostgresServer standby(List<String> where, String primaryConninfo) throws IOException {
+        PostgresServer server = copy(where, "-X", "none");
+        server.configure("primary_conninfo = '" + primaryConninfo + "'", "wal_retrieve_retry_interval = 100ms");
+        server.program("touch", server.home.resolve("data/standby.signal").toString());
+        server.start();
+        return server;
+    }
+
+    private PostgresServer copy(List<String> where, String... options) throws IOException {
+        PostgresServer server = new PostgresServer(where);
+        List<String> arguments = new ArrayList<>(
+                List.of("-D", server.data(), "-h", "127.0.0.1", "-p", "" + port, "-U", USER, "-c", "fast"));
+        arguments.addAll(List.of(options));
+        program("pg_basebackup", arguments.toArray(String[]::new));
+        server.configure();
         return server;
     }
 
@@ -72,6 +88,11 @@ final class PostgresServer implements AutoCloseable {
     /** Returns where its WAL is. */
     Path pgWal() {
         return home.resolve("data/pg_wal");
+    }
+
+    /** Returns a directory in which it, and who talks to it, may write. */
+    Path home() {
+        return home;
     }
 
     int port() {
@@ -101,6 +122,16 @@ final class PostgresServer implements AutoCloseable {
         program("pg_ctl", "-D", data(), "-m", mode, "-w", "stop");
     }
 
+    /** Kills all its processes, as a crash would. */
+    void kill() throws IOException {
+        String pid = Files.readAllLines(home.resolve("data/postmaster.pid")).get(0);
+        ProcessHandle server = ProcessHandle.of(Long.parseLong(pid)).orElseThrow();
+        List<ProcessHandle> all = new ArrayList<>(List.of(server));
+        all.addAll(server.descendants().toList());
+        all.forEach(ProcessHandle::destroyForcibly);
+        all.forEach(process -> process.onExit().join());
+    }
+
     void promote() {
         program("pg_ctl", "-D", data(), "-w", "promote");
     }
@@ -121,6 +152,13 @@ final class PostgresServer implements AutoCloseable {
         return ServerProcess.run(command("psql", "-h", "127.0.0.1", "-p", "" + port, "-U", USER, "-XAtc", statement));
     }
 
+    /** Begins {@code pgbench}, and does not wait for its end. */
+    CompletableFuture<Result> pgbench(String... arguments) {
+        List<String> all = new ArrayList<>(List.of("-h", "127.0.0.1", "-p", "" + port, "-U", USER));
+        all.addAll(List.of(arguments));
+        return CompletableFuture.supplyAsync(() -> ServerProcess.run(command("pgbench", all.toArray(String[]::new))));
+    }
+
     /** Returns whether somebody waits for a standby. */
     boolean isWaitedFor() {
         return !sql("select 1 from pg_stat_activity where wait_event = 'SyncRep'")
@@ -132,12 +170,13 @@ final class PostgresServer implements AutoCloseable {
         return run(command(name, arguments)).out();
     }
 
-    private static List<String> command(String name, String... arguments) {
-        List<String> command = new ArrayList<>();
+    private List<String> command(String name, String... arguments) {
+        List<String> command = new ArrayList<>(place);
         if (isRoot()) {
             command.addAll(List.of("setpriv", "--reuid=" + USER, "--regid=" + USER, "--init-groups"));
         }
-        command.add(PROGRAMS + name);
+        Path program = Path.of(PROGRAMS, name);
+        command.add(Files.exists(program) ? program.toString() : name);
         command.addAll(List.of(arguments));
         return command;
     }
@@ -151,6 +190,9 @@ final class PostgresServer implements AutoCloseable {
     @Override
     public void close() throws IOException {
         ServerProcess.run(command("pg_ctl", "-D", data(), "-m", "immediate", "-w", "stop"));
+        if (!Files.exists(home)) {
+            return; // It has been closed before.
+        }
         try (Stream<Path> files = Files.walk(home)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);

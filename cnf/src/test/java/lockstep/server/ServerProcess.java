@@ -33,6 +33,7 @@ final class ServerProcess implements AutoCloseable {
     private final List<String> start;
     private final Map<String, String> environment = new HashMap<>();
     private final Path directory;
+    private List<String> place = List.of();
 
     private ServerProcess(Path directory, List<String> start) {
         this.directory = directory;
@@ -68,6 +69,12 @@ final class ServerProcess implements AutoCloseable {
         return this;
     }
 
+    /** Has it run somewhere else from its next start on, such as in another network namespace. */
+    ServerProcess in(NetworkNamespace namespace) {
+        place = namespace.enter();
+        return this;
+    }
+
     Path directory() {
         return directory;
     }
@@ -81,7 +88,9 @@ final class ServerProcess implements AutoCloseable {
 
     /** Starts it, which may fail. */
     Result tryStart() {
-        return run(command(start), environment);
+        List<String> command = new ArrayList<>(place);
+        command.addAll(command(start));
+        return run(command, environment);
     }
 
     /** Runs a command in its shell, which shall succeed; returns what it printed. */

@@ -12,7 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The network between a standby and its primary, which flips a bit when told to. Each connection has two threads, one for
+ * The network between a standby and its primary, which flips a bit or breaks when told to. Each connection has two threads, one for
  * each direction, which end with it.
  */
 final class TcpProxy implements AutoCloseable {
@@ -45,6 +45,17 @@ final class TcpProxy implements AutoCloseable {
     /** Flips a bit in the middle of the next piece of at least {@value #LARGE_BYTES} bytes that the primary sends. */
     void flipABit() {
         flip.set(true);
+    }
+
+    /** Breaks all connections. */
+    void cut() {
+        for (Socket socket : sockets) {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     private void accept() {
@@ -90,9 +101,7 @@ final class TcpProxy implements AutoCloseable {
     public void close() {
         try {
             server.close();
-            for (Socket socket : sockets) {
-                socket.close();
-            }
+            cut();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
