@@ -50,13 +50,10 @@ final class Arguments {
         return positional.get(0);
     }
 
-    /** Returns the arguments that are no options: as many as these names. */
-    List<String> exactly(String... names) {
-        if (positional.size() < names.length) {
-            throw new UsageException(names[positional.size()] + " is missing");
-        }
-        if (positional.size() > names.length) {
-            throw new UsageException("\"" + positional.get(names.length) + "\" is one too many");
+    /** Returns the arguments that are no options, of which there must be so many. */
+    List<String> all(int count, String what) {
+        if (positional.size() != count) {
+            throw new UsageException("expected " + what);
         }
         return List.copyOf(positional);
     }

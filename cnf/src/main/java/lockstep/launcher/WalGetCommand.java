@@ -36,7 +36,7 @@ final class WalGetCommand implements Command {
     @Override
     public int run(List<String> words) {
         try {
-            List<String> arguments = new Arguments(words, Set.of(), Set.of()).exactly("DIR", "FILE", "TARGET");
+            List<String> arguments = new Arguments(words, Set.of(), Set.of()).all(3, synopsis());
             return new WalArchive(Path.of(arguments.get(0))).get(arguments.get(1), Path.of(arguments.get(2)))
                     ? ExitStatus.OK
                     : ExitStatus.FAILED;

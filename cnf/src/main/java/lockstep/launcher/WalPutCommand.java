@@ -34,7 +34,7 @@ final class WalPutCommand implements Command {
 
     @Override
     public int run(List<String> words) throws IOException {
-        List<String> arguments = new Arguments(words, Set.of(), Set.of()).exactly("DIR", "FILE");
+        List<String> arguments = new Arguments(words, Set.of(), Set.of()).all(2, synopsis());
         try {
             new WalArchive(Path.of(arguments.get(0))).put(Path.of(arguments.get(1)));
             return ExitStatus.OK;

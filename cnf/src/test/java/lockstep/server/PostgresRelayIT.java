@@ -167,7 +167,7 @@ final class PostgresRelayIT {
     }
 
     private void startStandby(List<String> place) throws IOException {
-        standby = primary.standby(place, "host=127.0.0.1 port=" + farPort + " user=postgres application_name=s2");
+        standby = primary.standbyOf(place, farPort, "s2", "-X", "none");
         primary.sql("alter system set synchronous_commit = on");
         primary.sql("select pg_reload_conf()");
     }

@@ -58,10 +58,18 @@ final class PostgresServer implements AutoCloseable {
         return server;
     }
 
-    /** Makes a standby of it that gets its WAL from another server alone, from the first byte it needs, and starts that. */
-    PostgresServer standby(List<String> where, String primaryConninfo) throws IOException {
-        PostgresServer server = copy(where, "-X", "none");
-        server.configure("primary_conninfo = '" + primaryConninfo + "'", "wal_retrieve_retry_interval = 100ms");
+    /** Makes a standby of it that streams from somebody else, and starts that. */
+    PostgresServer standbyOf(int otherPort, String name) throws IOException {
+        return standbyOf(place, otherPort, name, "-X", "stream");
+    }
+
+    /** Makes a standby of it that streams from somebody else, in another place, and starts that. */
+    PostgresServer standbyOf(List<String> where, int otherPort, String name, String... options) throws IOException {
+        PostgresServer server = copy(where, options);
+        server.configure(
+                "primary_conninfo = 'host=127.0.0.1 port=" + otherPort + " user=" + USER + " application_name=" + name
+                        + "'",
+                "wal_retrieve_retry_interval = 100ms");
         server.program("touch", server.home.resolve("data/standby.signal").toString());
         server.start();
         return server;
@@ -75,6 +83,11 @@ final class PostgresServer implements AutoCloseable {
         program("pg_basebackup", arguments.toArray(String[]::new));
         server.configure();
         return server;
+    }
+
+    /** Returns what it has logged. */
+    String log() throws IOException {
+        return Files.readString(home.resolve("log"));
     }
 
     private static boolean isRoot() {

@@ -8,7 +8,8 @@ public final class SlotException extends Exception {
 
     private final RefusalCode code;
 
-    SlotException(RefusalCode code, String message) {
+    /** Says how a standby is refused that asks for the slot, and why in words. */
+    public SlotException(RefusalCode code, String message) {
         super(message);
         this.code = code;
     }

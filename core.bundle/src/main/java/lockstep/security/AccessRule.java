@@ -30,6 +30,15 @@ public record AccessRule(
         return identity.isEmpty() ? standby : identity;
     }
 
+    /**
+     * Reads an address, as a transport writes that of its peer; never asks for a name.
+     *
+     * @throws IllegalArgumentException if it is none
+     */
+    public static InetAddress address(String text) {
+        return Network.literal(text.startsWith("[") ? text.substring(1, text.length() - 1) : text);
+    }
+
     boolean matches(String transport, String standby, InetAddress address) {
         return (transports.isEmpty() || transports.contains(transport))
                 && (standbys.isEmpty() || standbys.contains(standby))

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import lockstep.config.ServerConfiguration;
+import lockstep.security.Security;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Transport;
@@ -47,12 +48,14 @@ public final class Listeners {
     private final List<Transport> transports = new ArrayList<>();
     private final Map<Endpoint, Listener> open = new LinkedHashMap<>();
     private final Map<Endpoint, String> troubles = new LinkedHashMap<>();
+    private final Security security;
     private List<Endpoint> endpoints;
     private WalSenders senders;
 
     /** Listens nowhere yet. */
     @Activate
-    public Listeners(ServerConfiguration configuration) {
+    public Listeners(ServerConfiguration configuration, @Reference Security security) {
+        this.security = security;
         endpoints = endpoints(configuration);
     }
 
@@ -137,7 +140,7 @@ public final class Listeners {
         for (Transport transport : transports) {
             if (transport.scheme().equals(endpoint.scheme())) {
                 try {
-                    Listener listener = transport.listen(endpoint, senders);
+                    Listener listener = transport.listen(endpoint, new Doorman(endpoint.scheme(), security, senders));
                     open.put(endpoint, listener);
                     troubles.remove(endpoint);
                     log.info("listening on {}", listener.endpoint());

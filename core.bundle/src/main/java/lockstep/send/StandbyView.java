@@ -1,5 +1,7 @@
 package lockstep.send;
 
+import java.util.Map;
+
 /**
  * A connected standby as an operator sees it: the columns of {@code pg_stat_replication} that have a meaning here.
  *
@@ -14,6 +16,9 @@ package lockstep.send;
  * @param replyMicros when it last said something, in {@link lockstep.io.Clock#micros}
  * @param feed whether it is fed {@code live} from the WAL writer or reads {@code behind} it
  * @param reason why it cannot acknowledge, as it says; empty if it can
+ * @param identity as whom its transport has authenticated it; empty if it has not
+ * @param link what else is known of its session, such as the cipher, by the names of {@link
+ *     lockstep.transport.api.Peer#facts}
  */
 public record StandbyView(
         long id,
@@ -32,4 +37,6 @@ public record StandbyView(
         String syncState,
         long replyMicros,
         String feed,
-        String reason) {}
+        String reason,
+        String identity,
+        Map<String, String> link) {}

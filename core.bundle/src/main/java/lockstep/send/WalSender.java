@@ -729,6 +729,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
                 role.state().toString(),
                 heardMicros,
                 live ? "live" : "behind",
-                reason);
+                reason,
+                session.peer().identity(),
+                session.peer().facts());
     }
 }

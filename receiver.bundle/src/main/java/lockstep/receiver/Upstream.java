@@ -427,6 +427,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             this.transport = transport;
         }
 
+        @Override
+        public String localName() {
+            return config.name();
+        }
+
         void end(String cause) {
             ending = true;
             Session open = session;

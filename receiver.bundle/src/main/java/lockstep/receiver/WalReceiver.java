@@ -168,8 +168,9 @@ final class WalReceiver implements Conversation {
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
-        // What PostgreSQL wrote is redone by PostgreSQL alone, so nothing of it is ever applied here.
-        LongSupplier appliedLsn = identity.format().isPostgres() ? () -> Lsn.INVALID : redo::appliedLsn;
+        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys of this one.
+        long appliedByOthers = config.acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
+        LongSupplier appliedLsn = identity.format().isPostgres() ? () -> appliedByOthers : redo::appliedLsn;
         acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
         downstream.onProgress(acks::moved);
         wal.addListener(acks);

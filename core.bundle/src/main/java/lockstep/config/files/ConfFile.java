@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import lockstep.config.Secrets;
 
 /**
  * The text of a configuration file in PostgreSQL's syntax ({@code guc-file.l}): a line is a name, perhaps {@code =}, and
@@ -176,7 +177,8 @@ final class ConfFile {
                 problem("expected one value; one with blanks or other signs is written in single quotes");
                 return;
             }
-            String shown = text.substring(nameStart, nameEnd) + " = " + text.substring(valueStart, valueEnd);
+            String shown = text.substring(nameStart, nameEnd) + " = "
+                    + Secrets.hide(text.substring(nameStart, nameEnd), text.substring(valueStart, valueEnd));
             entries.add(new Entry(
                     text.substring(nameStart, nameEnd).toLowerCase(Locale.ROOT),
                     value,

@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import lockstep.config.Parameter;
 import lockstep.config.ParameterException;
 import lockstep.config.Parameters;
+import lockstep.config.Secrets;
 import lockstep.config.ServerRole;
 import lockstep.io.DataDirectory;
 import lockstep.io.Disk;
@@ -133,7 +134,7 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
     @Override
     public synchronized boolean set(String name, String value) throws ParameterException, IOException {
         Settings now = settings();
-        String shown = name + " = " + value + ": ";
+        String shown = name + " = " + Secrets.hide(name, value) + ": ";
         Definition definition = now.definitions()
                 .get(name)
                 .orElseThrow(() -> refused(shown + now.definitions().unknown(name)));
@@ -155,7 +156,7 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         ConfFile edited = file.with(definition.name(), read.text());
         disk.writeAtomically(file.name(), ByteBuffer.wrap(edited.text().getBytes(StandardCharsets.UTF_8)));
         apply(now.with(definition, read));
-        log.info("{} is set to {} in {}", definition.name(), read.text(), file.name());
+        log.info("{} is set to {} in {}", definition.name(), Secrets.hide(name, read.text()), file.name());
         return settings().parameter(definition).pendingRestart();
     }
 

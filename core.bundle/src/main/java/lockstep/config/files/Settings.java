@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import lockstep.config.Parameter;
+import lockstep.config.Secrets;
 import lockstep.config.StandbyConfiguration;
 
 /**
@@ -185,7 +186,7 @@ final class Settings {
         Setting inServer = running.getOrDefault(definition.name(), inFile);
         return new Parameter(
                 definition.name(),
-                inServer.value().text(),
+                Secrets.hide(definition.name(), inServer.value().text()),
                 definition.standardValue().text(),
                 definition.type(),
                 definition.min(),

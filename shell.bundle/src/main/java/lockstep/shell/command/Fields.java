@@ -30,6 +30,7 @@ import lockstep.transport.api.Lsn;
  *   interval    1.234 ms                   {@code 00:00:00.001234}, as PostgreSQL shows a lag; null below 0
  *   time        2026-11-23 20:05:08.123Z   ISO 8601 in UTC, to the microsecond; null for 0, which is never
  *   flag        yes, no                    true, false
+ *   object      NAME=VALUE …               an object
  *   rows        a line each                an array of objects
  * </pre>
  */
@@ -125,6 +126,14 @@ final class Fields {
                 .map(row -> row.fields.stream().map(Field::shown).collect(Collectors.joining(GAP)))
                 .collect(Collectors.joining("\n"));
         return add(name, jsonArray(rows), shown, false);
+    }
+
+    /** Takes values of their own names, which for people are only words in a column. */
+    Fields object(String name, Fields values) {
+        String shown = values.fields.stream()
+                .map(field -> field.name() + "=" + field.shown())
+                .collect(Collectors.joining(" "));
+        return add(name, values.json(), shown, false);
     }
 
     /** Returns an object, on one line. */

@@ -7,6 +7,7 @@ import java.util.Optional;
 import lockstep.config.Parameter;
 import lockstep.config.ParameterException;
 import lockstep.config.Parameters;
+import lockstep.config.Secrets;
 import lockstep.transport.api.Endpoint;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.annotations.GogoCommand;
@@ -112,7 +113,8 @@ public final class ParameterCommands {
         }
         return parameter.name()
                 + (waits
-                        ? " will be " + shown(given.get(1)) + " after a restart of this server; until then it is "
+                        ? " will be " + Secrets.hide(given.get(0), given.get(1))
+                                + " after a restart of this server; until then it is "
                         : " is ")
                 + shown(parameter.value());
     }

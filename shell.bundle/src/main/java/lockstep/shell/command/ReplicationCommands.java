@@ -1,7 +1,10 @@
 package lockstep.shell.command;
 
 import java.net.URI;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import lockstep.commit.SyncRole;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoStatus;
@@ -10,6 +13,7 @@ import lockstep.send.StandbyNode;
 import lockstep.send.StandbyView;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Peer;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
 import org.apache.felix.service.command.annotations.GogoCommand;
@@ -50,7 +54,9 @@ public final class ReplicationCommands {
                     .toList();
             return Fields.present(nodes, "standbys", "no standby is connected", json);
         }
-        List<Fields> rows = standbys().stream().map(ReplicationCommands::row).toList();
+        List<Fields> rows = standbys().stream()
+                .map(standby -> json ? details(standby) : row(standby))
+                .toList();
         return Fields.present(rows, "standbys", "no standby is connected", json);
     }
 
@@ -99,6 +105,24 @@ public final class ReplicationCommands {
                 .time("reply_time", standby.replyMicros())
                 .text("feed", standby.feed())
                 .text("reason", standby.reason());
+    }
+
+    /** Besides, who it is and how its session is protected, for which a table has no room. */
+    private static Fields details(StandbyView standby) {
+        return row(standby).text("identity", standby.identity()).object("link", link(standby.link()));
+    }
+
+    /** What is known of the way to a standby; of a certificate also how long it is still valid. */
+    private static Fields link(Map<String, String> facts) {
+        Fields link = new Fields();
+        facts.forEach(link::text);
+        String expires = facts.get(Peer.CERTIFICATE_EXPIRES);
+        if (expires != null) {
+            link.count(
+                    "certificate_days_left",
+                    Duration.between(Instant.now(), Instant.parse(expires)).toDays());
+        }
+        return link;
     }
 
     /** Shows the WAL receiver. */

@@ -6,7 +6,10 @@ import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import lockstep.config.Units;
@@ -19,6 +22,7 @@ import org.apache.sshd.common.channel.Channel;
 import org.apache.sshd.common.future.CloseFuture;
 import org.apache.sshd.common.io.IoAcceptor;
 import org.apache.sshd.common.io.nio2.Nio2ServiceFactoryFactory;
+import org.apache.sshd.common.kex.KexProposalOption;
 import org.apache.sshd.common.keyprovider.KeyPairProvider;
 import org.apache.sshd.common.session.Session;
 import org.apache.sshd.common.session.SessionListener;
@@ -245,7 +249,13 @@ final class EmbeddedServer implements Listener {
             InetSocketAddress remote =
                     (InetSocketAddress) channel.getSession().getIoSession().getRemoteAddress();
             String address = remote.getAddress().getHostAddress() + ":" + remote.getPort();
-            Peer peer = new Peer(address, channel.getSession().getAttribute(AuthorizedKeys.IDENTITY), false);
+            Session session = channel.getSession();
+            Map<String, String> facts = new LinkedHashMap<>();
+            facts.put(Peer.AUTHENTICATION, UserAuthPublicKeyFactory.NAME);
+            facts.put(Peer.ENCRYPTION, "SSH-2.0");
+            facts.put(Peer.CIPHER, session.getNegotiatedKexParameter(KexProposalOption.S2CENC));
+            Peer peer =
+                    new Peer(address, session.getAttribute(AuthorizedKeys.IDENTITY), false, Optional.empty(), facts);
             reception.admit(new ChannelLink((WalChannel) channel, in, out, peer, threads), address);
         }
 

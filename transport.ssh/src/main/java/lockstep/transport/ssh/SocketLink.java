@@ -5,6 +5,8 @@ import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntFunction;
 import jdk.net.ExtendedSocketOptions;
 import lockstep.transport.api.Peer;
@@ -38,7 +40,12 @@ final class SocketLink implements Link {
             identity =
                     channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName();
         }
-        session.meet(new Peer(name, identity, false));
+        session.meet(new Peer(
+                name,
+                identity,
+                false,
+                Optional.empty(),
+                identity.isEmpty() ? Map.of() : Map.of(Peer.AUTHENTICATION, "user of the socket")));
         try {
             threads.start("ssh-reader-" + name, () -> read(session), this::abortNothing);
             reading = true;

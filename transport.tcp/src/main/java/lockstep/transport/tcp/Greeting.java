@@ -16,13 +16,17 @@ import lockstep.transport.api.MalformedMessageException;
  *   +---------------------------+--------------+
  * </pre>
  *
+ * <p>The version rises only when an older server could not make sense of what follows; what it can pass over does not count
+ * (see {@link Word}).
+ *
  * <p>Foreign bytes are known by the first that differs; nobody is waited for who will never say the right thing.
  */
 final class Greeting {
     private static final byte[] MAGIC = "LOCKSTEP".getBytes(StandardCharsets.US_ASCII);
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
     private static final int VERSION_OFFSET = MAGIC.length;
     private static final int SHOWN_BYTES = 32;
+    private static final String TLS = "\u0016\u0003";
 
     /** The size of a greeting. */
     static final int BYTES = VERSION_OFFSET + Integer.BYTES;
@@ -78,6 +82,7 @@ final class Greeting {
         if (!line.isEmpty() && line.chars().allMatch(c -> c >= ' ' && c <= '~')) {
             return '"' + line + '"' + more;
         }
-        return "bytes " + ByteBufUtil.hexDump(in, in.readerIndex(), length) + more;
+        return "bytes " + ByteBufUtil.hexDump(in, in.readerIndex(), length) + more
+                + (text.startsWith(TLS) ? ": TLS, which is not spoken here (ssl = on)" : "");
     }
 }

@@ -15,20 +15,19 @@ record TcpAddress(String host, int port) {
 
     private static final int MAX_PORT = 65535;
 
-    /** Reads an endpoint; it may have nothing but a host and a port. */
-    static TcpAddress of(Endpoint endpoint) throws TransportException {
+    /**
+     * Reads the host and port of an endpoint.
+     *
+     * @param authority them, without a user
+     */
+    static TcpAddress of(Endpoint endpoint, String authority) throws TransportException {
         URI uri = endpoint.uri();
-        String authority = uri.getAuthority();
         if (!SCHEME.equals(uri.getScheme())) {
             throw bad(endpoint, "the scheme " + uri.getScheme());
-        } else if (authority == null) {
+        } else if (authority.isEmpty()) {
             throw bad(endpoint, "no host");
-        } else if (authority.indexOf('@') >= 0) {
-            throw bad(endpoint, "a user");
         } else if (!uri.getPath().isEmpty()) {
             throw bad(endpoint, "a path");
-        } else if (uri.getQuery() != null) {
-            throw bad(endpoint, "a query");
         } else if (uri.getFragment() != null) {
             throw bad(endpoint, "a fragment");
         }
@@ -56,22 +55,28 @@ record TcpAddress(String host, int port) {
         return port;
     }
 
-    private static TransportException bad(Endpoint endpoint, String found) {
+    static TransportException bad(Endpoint endpoint, String found) {
         return new TransportException("endpoint \"" + endpoint + "\" has " + found
                 + ": expected tcp://HOST:PORT, such as tcp://127.0.0.1:5440 or tcp://[::1]:5440");
-    }
-
-    Endpoint endpoint() {
-        return Endpoint.parse(SCHEME + "://" + this);
     }
 
     TcpAddress withPort(int otherPort) {
         return new TcpAddress(host, otherPort);
     }
 
+    /** Returns the host as others write it: without brackets. */
+    String name() {
+        return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+    }
+
     /** Looks the name up, which may take a while. */
     InetSocketAddress resolve() {
-        return new InetSocketAddress(host.startsWith("[") ? host.substring(1, host.length() - 1) : host, port);
+        return new InetSocketAddress(name(), port);
+    }
+
+    /** Returns whether this is certainly the machine itself; asks for no name. */
+    boolean isLoopback() {
+        return host.equals("localhost") || host.equals("[::1]") || host.matches("127(\\.[0-9]{1,3}){3}");
     }
 
     @Override

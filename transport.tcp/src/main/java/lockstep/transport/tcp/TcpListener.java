@@ -4,8 +4,13 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import java.net.InetSocketAddress;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import lockstep.security.AccessException;
+import lockstep.security.Security;
+import lockstep.security.Startups;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
@@ -13,33 +18,50 @@ import lockstep.transport.api.SessionHandler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A port that peers connect to. Gives each connection a thread, and bounds how many may be there without a greeting. */
+/**
+ * A port that peers connect to. Gives each connection a thread, and bounds how many may be there that have not proved who
+ * they are.
+ */
 @SuppressWarnings("FutureReturnValueIgnored") // what fails on a channel closes it, and that is heard
 final class TcpListener extends ChannelInboundHandlerAdapter implements Listener {
     private static final Logger log = LoggerFactory.getLogger(TcpListener.class);
-    private static final int MAX_GREETING = 64;
     private static final long PAUSE_MS = 1_000;
 
     private final EventLoops loops;
-    private final TcpAddress address;
+    private final Endpoint asked;
+    private final TcpEndpoint at;
+    private final boolean tls;
     private final Acceptor acceptor;
-    private final int greetingMs;
-    private final AtomicInteger greeting = new AtomicInteger();
+    private final Security security;
+    private final TlsContexts contexts;
+    private final Startups startups;
 
     private volatile Channel channel;
     private volatile Endpoint endpoint;
     private volatile boolean closed;
 
-    TcpListener(EventLoops loops, TcpAddress address, Acceptor acceptor, int greetingMs) {
+    /** @param tls whether peers must come with TLS */
+    TcpListener(
+            EventLoops loops,
+            Endpoint asked,
+            TcpEndpoint at,
+            boolean tls,
+            Acceptor acceptor,
+            Security security,
+            TlsContexts contexts) {
         this.loops = loops;
-        this.address = address;
+        this.asked = asked;
+        this.at = at;
+        this.tls = tls;
         this.acceptor = acceptor;
-        this.greetingMs = greetingMs;
+        this.security = security;
+        this.contexts = contexts;
+        startups = security.startups();
     }
 
     /** Tells the port that was taken. */
     void bound(int port) {
-        endpoint = address.withPort(port).endpoint();
+        endpoint = at.withPort(asked, port);
     }
 
     @Override
@@ -76,32 +98,46 @@ final class TcpListener extends ChannelInboundHandlerAdapter implements Listener
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         Channel connection = (Channel) message;
-        String peer = TcpTransport.text(connection.remoteAddress());
-        if (greeting.incrementAndGet() > MAX_GREETING) {
-            log.warn("{} refuses {}: {} connections are waiting for a greeting already", this, peer, MAX_GREETING);
-            refuse(connection);
+        InetSocketAddress remote = (InetSocketAddress) connection.remoteAddress();
+        String peer = TcpTransport.text(remote);
+        Runnable place;
+        try {
+            place = startups.enter(remote.getAddress());
+        } catch (AccessException e) {
+            log.warn("{} refuses {}: {}", this, peer, e.getMessage());
+            connection.unsafe().closeForcibly();
             return;
         }
-        TcpSession session = new TcpSession(false, greetingMs, new Arrival(peer));
+        int patienceMs = security.authenticationTimeoutMs();
+        TcpSession session =
+                new TcpSession(false, patienceMs, new ListeningHandshake(security, tls), new Arrival(peer, place));
         try {
+            if (tls) {
+                SslContext context = contexts.listening();
+                connection.pipeline().addLast(new TlsDoor(() -> {
+                    SslHandler handler = context.newHandler(connection.alloc());
+                    handler.setHandshakeTimeoutMillis(patienceMs);
+                    return handler;
+                }));
+            }
             EventLoop loop = loops.start("tcp-session-" + peer, () -> session.close(TcpTransport.WITHDRAWN));
             connection.pipeline().addLast(session);
             // On the loop itself: what is listened for cannot come after its end then.
             loop.execute(() -> loop.register(connection).addListener(registered -> {
                 if (!registered.isSuccess()) {
                     log.warn("{} cannot serve {}", this, peer, registered.cause());
-                    refuse(connection);
+                    refuse(connection, place);
                     EventLoops.end(loop);
                 }
             }));
         } catch (Exception | OutOfMemoryError e) {
             log.warn("{} cannot serve {}", this, peer, e);
-            refuse(connection);
+            refuse(connection, place);
         }
     }
 
-    private void refuse(Channel connection) {
-        greeting.decrementAndGet();
+    private static void refuse(Channel connection, Runnable place) {
+        place.run();
         connection.unsafe().closeForcibly();
     }
 
@@ -115,20 +151,22 @@ final class TcpListener extends ChannelInboundHandlerAdapter implements Listener
 
     private final class Arrival implements TcpSession.Opening {
         private final String peer;
+        private final Runnable place;
 
-        Arrival(String peer) {
+        Arrival(String peer, Runnable place) {
             this.peer = peer;
+            this.place = place;
         }
 
         @Override
         public SessionHandler opened(TcpSession session) {
-            greeting.decrementAndGet();
+            place.run();
             return closed ? null : acceptor.accept(session);
         }
 
         @Override
         public void failed(String why, Throwable reason) {
-            greeting.decrementAndGet();
+            place.run();
             if (!closed) {
                 log.warn("{} refused {}: {}", TcpListener.this, peer, why);
             }
@@ -137,6 +175,6 @@ final class TcpListener extends ChannelInboundHandlerAdapter implements Listener
 
     @Override
     public String toString() {
-        return "listener on " + (endpoint == null ? address.endpoint() : endpoint);
+        return "listener on " + (endpoint == null ? asked : endpoint);
     }
 }

@@ -13,6 +13,8 @@ import io.netty.channel.ChannelPromise;
 import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -20,6 +22,7 @@ import java.nio.channels.ClosedChannelException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import lockstep.security.AccessException;
 import lockstep.transport.api.MalformedMessageException;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.MessageCodec;
@@ -39,14 +42,19 @@ import org.slf4j.LoggerFactory;
  * are few sessions, so threads are cheap. The price: what another thread sends waits while the handler blocks.
  *
  * <pre>
- *   state     event                            next      what happens
- *   GREETING  the peer's greeting              OPEN      a handler is asked for; messages flow
- *             foreign bytes, too late, close   ENDED     refused at once
- *   OPEN      close(cause)                     CLOSING   what was sent goes out, then the end of the stream
- *             damaged frame, connection lost   ENDED
- *   CLOSING   the peer's end, or a second      ENDED     what the peer still says is thrown away
- *   ENDED                                                closed(cause), once and last; the thread ends
+ *   state      event                            next       what happens
+ *   GREETING   the peer's greeting              HANDSHAKE
+ *              foreign bytes, too late, close   ENDED      refused at once
+ *   HANDSHAKE  who connects has proved itself   OPEN       a handler is asked for; messages flow
+ *              it has not                       CLOSING    it is told so
+ *              malformed, too late, close       ENDED
+ *   OPEN       close(cause)                     CLOSING    what was sent goes out, then the end of the stream
+ *              damaged frame, connection lost   ENDED
+ *   CLOSING    the peer's end, or a second      ENDED      what the peer still says is thrown away
+ *   ENDED                                                  closed(cause), once and last; the thread ends
  * </pre>
+ *
+ * <p>TLS, if any, is a handler of its own between the socket and this one, and all of the above happens inside it.
  *
  * <p>In CLOSING the connection is kept and read, because closing a socket with unread bytes makes TCP throw away what
  * is still on its way to the peer: a refusal would be lost just when it matters.
@@ -66,6 +74,7 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
 
     private enum State {
         GREETING,
+        HANDSHAKE,
         OPEN,
         CLOSING,
         ENDED
@@ -81,6 +90,7 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     }
 
     private final Opening opening;
+    private final Handshake handshake;
     private final boolean connecting;
     private final int greetingMs;
     private final AtomicReference<String> cause = new AtomicReference<>();
@@ -90,6 +100,9 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
 
     private State state = State.GREETING;
     private final Greeting greeting = new Greeting();
+    private final Word.Reader words = new Word.Reader();
+    private Handshake.Link link;
+    private boolean opened;
     private final FrameReader frames = new FrameReader();
     private Throwable reason;
     private SessionHandler handler;
@@ -98,11 +111,12 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
 
     /**
      * @param connecting whether this side opens the connection, and so greets first
-     * @param greetingMs how long the peer may take to greet
+     * @param greetingMs how long the peer may take to greet and to prove who it is
      */
-    TcpSession(boolean connecting, int greetingMs, Opening opening) {
+    TcpSession(boolean connecting, int greetingMs, Handshake handshake, Opening opening) {
         this.connecting = connecting;
         this.greetingMs = greetingMs;
+        this.handshake = handshake;
         this.opening = opening;
     }
 
@@ -150,12 +164,24 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
 
     private void finish() {
         if (state == State.OPEN) {
-            state = State.CLOSING;
-            channel.writeAndFlush(Unpooled.EMPTY_BUFFER)
-                    .addListener(sent -> ((DuplexChannel) channel).shutdownOutput());
-            channel.eventLoop().schedule(() -> channel.close(), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
-        } else if (state == State.GREETING) {
-            channel.close();
+            sayGoodbye();
+        } else if (state == State.GREETING || state == State.HANDSHAKE) {
+            cut();
+        }
+    }
+
+    private void sayGoodbye() {
+        state = State.CLOSING;
+        channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(sent -> endOutput());
+        channel.eventLoop().schedule(this::cut, LAST_WORDS_MS, TimeUnit.MILLISECONDS);
+    }
+
+    private void endOutput() {
+        SslHandler tls = channel.pipeline().get(SslHandler.class);
+        if (tls == null) {
+            ((DuplexChannel) channel).shutdownOutput();
+        } else {
+            tls.closeOutbound().addListener(said -> ((DuplexChannel) channel).shutdownOutput());
         }
     }
 
@@ -164,7 +190,12 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         if (cause.compareAndSet(null, why)) {
             reason = because;
         }
-        channel.close();
+        cut();
+    }
+
+    /** Closes the socket now; through the pipeline, TLS would first wait for a peer that takes nothing. */
+    private void cut() {
+        channel.unsafe().close(channel.newPromise());
     }
 
     @Override
@@ -184,7 +215,7 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         channel.closeFuture().addListener(closed -> EventLoops.end(channel.eventLoop()));
         channel.eventLoop().schedule(this::greetingTooLate, greetingMs, TimeUnit.MILLISECONDS);
         if (cause.get() != null) {
-            channel.close();
+            cut();
         }
         ctx.fireChannelRegistered();
     }
@@ -195,15 +226,23 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
                     "expected a Lockstep server to greet within " + greetingMs + " ms, found " + greeting.heardBytes()
                             + " of " + Greeting.BYTES + " bytes",
                     null);
+        } else if (state == State.HANDSHAKE) {
+            abort("expected " + peer.address() + " to say within " + greetingMs + " ms who it is", null);
         }
     }
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
-        peer = new Peer(NetUtil.toSocketAddressString((InetSocketAddress) channel.remoteAddress()), "", false);
+        InetSocketAddress remote = (InetSocketAddress) channel.remoteAddress();
+        peer = new Peer(NetUtil.toSocketAddressString(remote), "", false);
         if (connecting) {
-            channel.writeAndFlush(Greeting.encode(channel.alloc()));
+            channel.write(Greeting.encode(channel.alloc()));
+            handshake.begin(this::say);
         }
+    }
+
+    private void say(Word word) {
+        channel.writeAndFlush(word.encode(channel.alloc()));
     }
 
     @Override
@@ -211,7 +250,11 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         ByteBuf in = (ByteBuf) message;
         try {
             if (state == State.GREETING && cause.get() == null && greeting.hear(in)) {
-                open();
+                greeted();
+            }
+            Word word;
+            while (state == State.HANDSHAKE && cause.get() == null && (word = words.hear(in)) != null) {
+                talk(word);
             }
             if (state == State.OPEN) {
                 frames.read(in, this::deliver);
@@ -223,10 +266,32 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         }
     }
 
-    private void open() {
+    private void greeted() {
         if (!connecting) {
             channel.writeAndFlush(Greeting.encode(channel.alloc()));
         }
+        link = new Handshake.Link(
+                (InetSocketAddress) channel.remoteAddress(),
+                Tls.of(channel.pipeline().get(SslHandler.class)));
+        state = State.HANDSHAKE;
+    }
+
+    private void talk(Word word) {
+        try {
+            if (handshake.hear(word, link, this::say)) {
+                open();
+            }
+        } catch (AccessException e) {
+            if (cause.compareAndSet(null, e.getMessage())) {
+                reason = e;
+            }
+            sayGoodbye();
+        }
+    }
+
+    private void open() {
+        peer = handshake.peer(link);
+        opened = true;
         state = State.OPEN;
         try {
             handler = opening.opened(this);
@@ -313,8 +378,24 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         }
     }
 
+    /** Hears of TLS: that it is there, or why it is not. */
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event instanceof SslHandshakeCompletionEvent completion
+                && !completion.isSuccess()
+                && cause.compareAndSet(null, TlsTrouble.of(completion.cause(), connecting))) {
+            // It closes the connection itself, when it has told the peer.
+            reason = completion.cause();
+        }
+        ctx.fireUserEventTriggered(event);
+    }
+
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable e) {
+        if (TlsTrouble.is(e)) {
+            abort(TlsTrouble.of(e, connecting), e);
+            return;
+        }
         lost(e);
         if (!(e instanceof IOException)) {
             log.error("session with {} failed, which is a defect; the session is closed", peer.address(), e);
@@ -327,7 +408,10 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         int cut = frames.partialBytes();
         cause.compareAndSet(
                 null,
-                peer.address() + " closed the connection"
+                peer.address()
+                        + (connecting && !opened
+                                ? " hung up before the session was open; its log says why"
+                                : " closed the connection")
                         + (cut > 0 ? " in the middle of a message, after " + cut + " of its bytes" : ""));
         end();
     }
@@ -341,13 +425,12 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     }
 
     private void end() {
-        boolean wasOpen = state == State.OPEN || state == State.CLOSING;
         state = State.ENDED;
         frames.release();
         try {
             if (handler != null) {
                 handler.closed(cause.get());
-            } else if (!wasOpen) {
+            } else if (!opened) {
                 opening.failed(cause.get(), reason);
             }
         } catch (RuntimeException | Error e) {

@@ -1,10 +1,15 @@
 package lockstep.transport.tcp;
 
 import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.NetUtil;
+import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -13,6 +18,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import lockstep.security.ClientTls;
+import lockstep.security.Security;
+import lockstep.security.SslMode;
 import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
@@ -23,8 +31,9 @@ import lockstep.transport.api.TransportException;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
 
-/** Carries messages over TCP: {@code tcp://HOST:PORT}. */
+/** Carries messages over TCP, as {@link TcpEndpoint} tells. A changed parameter counts for what is opened from then on. */
 @Component(service = Transport.class)
 public final class TcpTransport implements Transport {
     static final String WITHDRAWN = "transport withdrawn";
@@ -33,18 +42,22 @@ public final class TcpTransport implements Transport {
 
     private final SocketIo io;
     private final int openMs;
+    private final Security security;
+    private final TlsContexts contexts;
     private final EventLoops loops;
 
     /** Starts nothing yet: threads come with listeners and sessions. */
     @Activate
-    public TcpTransport() {
-        this(SocketIo.best(), OPEN_MS);
+    public TcpTransport(@Reference Security security) {
+        this(SocketIo.best(), OPEN_MS, security);
     }
 
     /** @param openMs how long opening a session may take */
-    TcpTransport(SocketIo io, int openMs) {
+    TcpTransport(SocketIo io, int openMs, Security security) {
         this.io = io;
         this.openMs = openMs;
+        this.security = security;
+        contexts = new TlsContexts(security);
         loops = new EventLoops(io);
     }
 
@@ -55,12 +68,26 @@ public final class TcpTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-        TcpAddress address = TcpAddress.of(endpoint);
+        TcpEndpoint at = TcpEndpoint.listening(endpoint);
+        TcpAddress address = at.address();
         InetSocketAddress local = address.resolve();
         if (local.isUnresolved()) {
             throw new TransportException("cannot listen on " + endpoint + ": unknown host " + address.host());
         }
-        TcpListener listener = new TcpListener(loops, address, acceptor, openMs);
+        boolean tls = at.ssl(security.listensWithTls());
+        if (tls) {
+            try {
+                contexts.listening();
+            } catch (IOException e) {
+                throw new TransportException("cannot listen on " + endpoint + " with TLS: " + e.getMessage(), e);
+            }
+        } else if (!at.insecure() && !local.getAddress().isLoopbackAddress()) {
+            throw new TransportException(
+                    "cannot listen on " + endpoint + ": other machines can reach it, and it would be"
+                            + " without TLS. Set ssl = on, with ssl_cert_file and ssl_key_file; or, if everybody who can reach it is"
+                            + " trusted, add insecure=true to its query, as in tcp://" + address + "?insecure=true");
+        }
+        TcpListener listener = new TcpListener(loops, endpoint, at, tls, acceptor, security, contexts);
         EventLoop loop = start("listen on", endpoint, "tcp-listener-" + address.port(), listener::close);
         ChannelFuture bound = new Bootstrap()
                 .group(loop)
@@ -80,14 +107,34 @@ public final class TcpTransport implements Transport {
 
     @Override
     public Session connect(Endpoint endpoint, SessionHandler handler) throws TransportException {
-        TcpAddress address = TcpAddress.of(endpoint);
+        TcpEndpoint to = TcpEndpoint.connecting(endpoint);
+        TcpAddress address = to.address();
         if (address.port() == 0) {
             throw new TransportException("cannot connect to " + endpoint + ": expected a port from 1 to 65535");
         }
+        ClientTls tls;
+        SslContext context = null;
+        try {
+            tls = security.clientTls(to.parameters(), address.isLoopback() ? SslMode.DISABLE : SslMode.VERIFY_FULL);
+            if (tls.mode() == SslMode.ALLOW || tls.mode() == SslMode.PREFER) {
+                throw new IllegalArgumentException(
+                        "with sslmode " + tls.mode()
+                                + " anybody in between could do without TLS: expected disable, require, verify-ca or verify-full");
+            }
+            context = tls.mode() == SslMode.DISABLE ? null : TlsContexts.connecting(tls);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+        }
         Departure departure = new Departure(handler);
-        TcpSession session = new TcpSession(true, openMs, departure);
+        TcpSession session = new TcpSession(
+                true,
+                openMs,
+                new ConnectingHandshake(
+                        security, to, handler.localName(), tls.mode().verifies()),
+                departure);
         EventLoop loop = start("connect to", endpoint, "tcp-session-" + address, () -> session.close(WITHDRAWN));
-        loop.execute(() -> open(loop, address, session));
+        SslContext used = context;
+        loop.execute(() -> open(loop, address, used, session));
         return departure.await(endpoint, session);
     }
 
@@ -96,7 +143,7 @@ public final class TcpTransport implements Transport {
      * cannot come after the loop's end. Netty's own lookup would start a global thread that outlives this transport.
      */
     @SuppressWarnings("FutureReturnValueIgnored") // the listener is told
-    private void open(EventLoop loop, TcpAddress address, TcpSession session) {
+    private void open(EventLoop loop, TcpAddress address, SslContext tls, TcpSession session) {
         InetSocketAddress remote = address.resolve();
         if (remote.isUnresolved()) {
             session.notConnected("unknown host " + address.host(), null);
@@ -108,7 +155,17 @@ public final class TcpTransport implements Transport {
                 .channel(io.socket)
                 .disableResolver()
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, openMs)
-                .handler(session)
+                .handler(new ChannelInitializer<>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        if (tls != null) {
+                            SslHandler handler = tls.newHandler(channel.alloc(), address.name(), address.port());
+                            handler.setHandshakeTimeoutMillis(openMs);
+                            channel.pipeline().addLast(handler);
+                        }
+                        channel.pipeline().addLast(session);
+                    }
+                })
                 .connect(remote)
                 .addListener(connected -> {
                     if (!connected.isSuccess()) {

@@ -11,15 +11,20 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import lockstep.security.Security;
+import lockstep.security.SecuritySettings;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.MessageCodec;
@@ -33,13 +38,22 @@ import lockstep.transport.tck.Wire;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /** The contract, and what is said on the wire besides. */
 abstract class TcpTransportTest extends TransportContract {
     private static final int OPEN_MS = 10_000;
     private static final int SOON_MS = 100;
-    private static final byte[] GREETING = HexFormat.of().parseHex("4C4F434B53544550" + "00000001");
+    private static final byte[] GREETING = HexFormat.of().parseHex("4C4F434B53544550" + "00000002");
+
+    /** HELLO, with the one value name=raw. */
+    private static final byte[] HELLO = HexFormat.of().parseHex("000C" + "01" + "01" + "046E616D65" + "0003726177");
+
+    private static final byte[] OPENING = ByteBuffer.allocate(GREETING.length + HELLO.length)
+            .put(GREETING)
+            .put(HELLO)
+            .array();
 
     private final Logger logger = (Logger) LoggerFactory.getLogger(TcpListener.class);
     private final BlockingQueue<String> logged = new LinkedBlockingQueue<>();
@@ -50,11 +64,19 @@ abstract class TcpTransportTest extends TransportContract {
         }
     };
 
+    @TempDir
+    Path folder;
+
     abstract SocketIo io();
+
+    private TcpTransport transport(int openMs) {
+        var settings = SecuritySettings.except(Map.of("authenticationTimeout", openMs + "ms"));
+        return new TcpTransport(io(), openMs, new Security(folder, Map.of(), settings));
+    }
 
     @Override
     protected Transport create() {
-        return new TcpTransport(io(), OPEN_MS);
+        return transport(OPEN_MS);
     }
 
     @Override
@@ -142,7 +164,8 @@ abstract class TcpTransportTest extends TransportContract {
                         + ": connection refused; is the server running, and does it listen there?",
                 refusal(nowhere));
         var unknown = Endpoint.parse("tcp://no-such-host.invalid:5440");
-        assertEquals("cannot connect to " + unknown + ": unknown host no-such-host.invalid", refusal(unknown));
+        var plain = Endpoint.parse(unknown + "?sslmode=disable");
+        assertEquals("cannot connect to " + plain + ": unknown host no-such-host.invalid", refusal(plain));
         assertEquals("cannot connect to tcp://127.0.0.1:0: expected a port from 1 to 65535", refusal(anywhere()));
         var e = assertThrows(TransportException.class, () -> ends().server().listen(unknown, ends()::accept));
         assertEquals("cannot listen on " + unknown + ": unknown host no-such-host.invalid", e.getMessage());
@@ -157,12 +180,14 @@ abstract class TcpTransportTest extends TransportContract {
     void foreignBytesAreRefusedAtOnceAndTheServerGoesOn() throws Exception {
         assertForeign(
                 "expected a Lockstep server, found \"GET / HTTP/1.1\"", ascii("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-        assertForeign("found bytes 16030102000100", HexFormat.of().parseHex("16030102000100"));
+        assertForeign(
+                "found bytes 16030102000100: TLS, which is not spoken here (ssl = on)",
+                HexFormat.of().parseHex("16030102000100"));
         assertForeign("found bytes 00", new byte[1]);
         assertForeign("found \"LOCKSMITH\"", ascii("LOCKSMITH"));
         assertForeign(
-                "expected version 1 of the protocol, found 2: update the older server",
-                HexFormat.of().parseHex("4C4F434B53544550" + "00000002"));
+                "expected version 2 of the protocol, found 1: update the older server",
+                HexFormat.of().parseHex("4C4F434B53544550" + "00000001"));
         var there = ends().connect();
         there.session().send(new Message.BackupEnded(1));
         assertEquals(new Message.BackupEnded(1), ends().accepted().next());
@@ -187,7 +212,9 @@ abstract class TcpTransportTest extends TransportContract {
 
     private static boolean ended(Socket socket) {
         try {
-            return socket.getInputStream().read() < 0;
+            // What is said before the end does not matter.
+            socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+            return true;
         } catch (IOException reset) {
             return true;
         }
@@ -195,7 +222,7 @@ abstract class TcpTransportTest extends TransportContract {
 
     @Test
     void whoGreetsByHalvesIsSentAwayInTime() throws Exception {
-        var hasty = new TcpTransport(io(), SOON_MS);
+        var hasty = transport(SOON_MS);
         try {
             var door = hasty.listen(anywhere(), ends()::accept).endpoint();
             try (var socket =
@@ -213,8 +240,38 @@ abstract class TcpTransportTest extends TransportContract {
     }
 
     @Test
+    void whoDoesNotSayWhoItIsIsSentAwayInTime() throws Exception {
+        var hasty = transport(SOON_MS);
+        try {
+            var door = hasty.listen(anywhere(), ends()::accept).endpoint();
+            try (var socket =
+                    new Socket(InetAddress.getLoopbackAddress(), door.uri().getPort())) {
+                socket.getOutputStream().write(OPENING, 0, OPENING.length - 1);
+                String line = logged.poll(RecordingHandler.PATIENCE_S, TimeUnit.SECONDS);
+                assertNotNull(line);
+                assertTrue(line.endsWith(" to say within 100 ms who it is"), line);
+            }
+            assertFalse(ends().hasAccepted());
+        } finally {
+            hasty.close();
+        }
+    }
+
+    @Test
+    void aWordThatIsTooLongOrMakesNoSenseIsRefusedBeforeItIsThere() throws Exception {
+        String greeting = HexFormat.of().formatHex(GREETING);
+        assertForeign(
+                "expected at most 4096 bytes before the session is open, found 65535",
+                HexFormat.of().parseHex(greeting + "FFFF"));
+        assertForeign("expected a word of the handshake", HexFormat.of().parseHex(greeting + "0002" + "6301"));
+        assertForeign("has another length than its parts", HexFormat.of().parseHex(greeting + "0002" + "0101"));
+        assertForeign("has another length than its parts", HexFormat.of().parseHex(greeting + "0003" + "010000"));
+        assertForeign("expected HELLO, found PROOF", HexFormat.of().parseHex(greeting + "0002" + "0500"));
+    }
+
+    @Test
     void whoAnswersNothingIsGivenUpInTime() throws Exception {
-        var hasty = new TcpTransport(io(), SOON_MS);
+        var hasty = transport(SOON_MS);
         try (var mute = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             var handler = new RecordingHandler();
             var endpoint = Endpoint.parse("tcp://127.0.0.1:" + mute.getLocalPort());
@@ -251,7 +308,7 @@ abstract class TcpTransportTest extends TransportContract {
     void greetingAndMessagesArriveEvenByteByByte() throws Exception {
         try (Socket socket = rawSocket()) {
             socket.setTcpNoDelay(true);
-            for (byte next : GREETING) {
+            for (byte next : OPENING) {
                 socket.getOutputStream().write(next);
             }
             var message = Messages.wal(5, 100);
@@ -293,7 +350,7 @@ abstract class TcpTransportTest extends TransportContract {
     @Test
     void aFrameThatIsTooLongEndsItsSession() throws Exception {
         try (Socket socket = rawSocket()) {
-            socket.getOutputStream().write(GREETING);
+            socket.getOutputStream().write(OPENING);
             var header =
                     ByteBuffer.allocate(12).putInt(0).putInt(Integer.MAX_VALUE).putInt(3);
             socket.getOutputStream().write(header.array());

@@ -50,6 +50,7 @@ public record Endpoint(URI uri) {
         return uri.getScheme();
     }
 
+    /** Returns the text form, without a password that may be in it: it is for people and logs. */
     @Override
     public String toString() {
         return withoutSecrets(uri.toString());

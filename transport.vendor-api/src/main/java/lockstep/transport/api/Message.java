@@ -240,6 +240,8 @@ public sealed interface Message {
         /** WAL that the replication slot held has been removed: it held too much. */
         SLOT_INVALIDATED,
         /** The server follows the standby itself, perhaps through others: neither would lead to a primary. */
-        LOOP
+        LOOP,
+        /** The peer may not be the standby that it says it is ({@code access.conf}). */
+        NOT_ALLOWED
     }
 }

@@ -415,6 +415,7 @@ public final class MessageCodec {
             case SLOT_IN_USE -> 11;
             case SLOT_INVALIDATED -> 12;
             case LOOP -> 13;
+            case NOT_ALLOWED -> 14;
         };
     }
 

@@ -11,6 +11,14 @@ import org.osgi.annotation.versioning.ProviderType;
 @ProviderType
 public interface SessionHandler {
     /**
+     * Returns what this side is called, such as {@code s1}; empty if it has no name. A transport that connects may tell it to
+     * a peer that wants to know who comes before it lets anybody in; the peer holds this side to it.
+     */
+    default String localName() {
+        return "";
+    }
+
+    /**
      * Takes a message. A buffer inside it belongs to the transport, and is valid until this method returns.
      *
      * @param session the session it came on, which may be answered or closed at once

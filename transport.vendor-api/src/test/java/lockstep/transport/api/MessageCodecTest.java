@@ -215,7 +215,7 @@ class MessageCodecTest {
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");
         assertLie("STANDBY_REASON has the unknown reason 7", 6, "00000007" + "00".repeat(8) + "00000000");
         assertLie("STANDBY_REASON has the unknown reason 0", 6, "00000000" + "00".repeat(8) + "00000000");
-        assertLie("REFUSAL has the unknown code 14", 12, "0000000E" + "00000000");
+        assertLie("REFUSAL has the unknown code 15", 12, "0000000F" + "00000000");
         assertLie("string has length 6, expected at most 5", 7, "00000006" + "7331000000");
         assertLie("string has length 4294967295, expected at most 5", 7, "FFFFFFFF" + "7331000000");
         assertLie("BASE_BACKUP_REQUEST has 10 bytes, expected only the 9 of its fields", 7, "00".repeat(10));

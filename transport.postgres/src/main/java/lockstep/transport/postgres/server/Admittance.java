@@ -3,7 +3,10 @@ package lockstep.transport.postgres.server;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.security.cert.X509Certificate;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import lockstep.security.AccessException;
 import lockstep.security.AccessMethod;
 import lockstep.security.AccessRule;
@@ -11,6 +14,7 @@ import lockstep.security.ScramServer;
 import lockstep.security.ScramVerifier;
 import lockstep.security.Security;
 import lockstep.transport.api.MalformedMessageException;
+import lockstep.transport.api.Peer;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.AuthenticationOk;
 import lockstep.transport.postgres.protocol.BackendMessage.AuthenticationSasl;
@@ -136,13 +140,10 @@ final class Admittance {
         return awaited != Awaited.NOTHING;
     }
 
-    /** Returns as whom the client has been authenticated; empty if it need not prove anything. */
-    String identity() {
-        return identity;
-    }
-
-    /** Returns by what means. */
-    String method() {
-        return rule.method().toString();
+    /** Returns the client as the core shall know it. */
+    Peer peer(String address) {
+        Map<String, String> facts = tls == null ? new LinkedHashMap<>() : tls.forOperators();
+        facts.put(Peer.AUTHENTICATION, rule.method().toString());
+        return new Peer(address, identity, true, Optional.of(standby), facts);
     }
 }

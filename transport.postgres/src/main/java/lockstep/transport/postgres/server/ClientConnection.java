@@ -331,7 +331,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     }
 
     private void letIn() {
-        peer = new Peer(peer.address(), admittance.identity(), true);
+        peer = admittance.peer(peer.address());
         ServedLog served = servedLog.get();
         if (served == null) {
             refuse(Answers.notServing().asFatal());

@@ -1,0 +1,139 @@
+package lockstep.transport.tcp;
+
+import io.netty.util.NetUtil;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import lockstep.security.AccessException;
+import lockstep.security.AccessMethod;
+import lockstep.security.AccessRule;
+import lockstep.security.ScramServer;
+import lockstep.security.Security;
+import lockstep.transport.api.Peer;
+
+/** The side that lets others in, by the rules of {@code access.conf}. What it tells whom it refuses helps to mend that, not to guess. */
+final class ListeningHandshake implements Handshake {
+    private final Security security;
+    private final boolean wantsTls;
+    private Word.Kind expected = Word.Kind.HELLO;
+    private String name = "";
+    private AccessRule rule;
+    private ScramServer scram;
+    private String identity = "";
+
+    /** @param wantsTls whether nobody is let in without TLS */
+    ListeningHandshake(Security security, boolean wantsTls) {
+        this.security = security;
+        this.wantsTls = wantsTls;
+    }
+
+    @Override
+    public void begin(Consumer<Word> say) {
+        // The other side speaks first.
+    }
+
+    @Override
+    public boolean hear(Word word, Link link, Consumer<Word> say) throws AccessException {
+        try {
+            if (word.kind() != expected) {
+                throw new AccessException("expected " + expected + ", found " + word.kind());
+            }
+            return switch (expected) {
+                case HELLO -> hello(word, link, say);
+                case RESPONSE -> response(word, link, say);
+                default -> proof(word, say);
+            };
+        } catch (AccessException e) {
+            say.accept(new Word(Word.Kind.REFUSED).with("reason", said(e)));
+            throw e;
+        }
+    }
+
+    /** Whoever guesses a password is told that it was wrong, and not what about it. */
+    private String said(AccessException e) {
+        return scram == null ? e.getMessage() : "standby \"" + name + "\" has not proved that it knows the password";
+    }
+
+    private boolean hello(Word word, Link link, Consumer<Word> say) throws AccessException {
+        if (wantsTls && link.tls() == null) {
+            throw new AccessException("this server wants TLS here: connect with sslmode=verify-full and sslrootcert");
+        }
+        name = word.value("name");
+        InetAddress address = link.remote().getAddress();
+        rule = security.rules().find(TcpAddress.SCHEME, name, address);
+        switch (rule.method()) {
+            case CERT, PEER -> certificate(link.tls());
+            case SCRAM_SHA_256 -> {
+                say.accept(new Word(Word.Kind.AUTHENTICATE)
+                        .with("mechanisms", String.join(",", ScramServer.mechanisms(own(link.tls())))));
+                expected = Word.Kind.RESPONSE;
+                return false;
+            }
+            default -> identity = link.tls() == null ? "" : link.tls().peersName();
+        }
+        say.accept(new Word(Word.Kind.WELCOME));
+        return true;
+    }
+
+    private void certificate(Tls tls) throws AccessException {
+        String wanted = rule.method() == AccessMethod.CERT ? rule.identityOf(name) : rule.identity();
+        identity = tls == null ? "" : tls.peersName();
+        if (identity.isEmpty()) {
+            throw new AccessException(
+                    "standby \"" + name + "\" shows no certificate, and the rule for it wants one: set"
+                            + " sslcert and sslkey there, and here ssl_ca_file");
+        } else if (!wanted.isEmpty() && !wanted.equals(identity)) {
+            throw new AccessException("standby \"" + name + "\" shows the certificate of \"" + identity
+                    + "\", which may not be that standby");
+        }
+    }
+
+    private static X509Certificate own(Tls tls) {
+        return tls == null ? null : tls.own();
+    }
+
+    private boolean response(Word word, Link link, Consumer<Word> say) throws AccessException {
+        String user = userOf(word.value("data"));
+        try {
+            // Of one who may not be this standby, no password fits.
+            scram = new ScramServer(
+                    security.verifier(rule.identityOf(name).equals(user) ? user : ":" + user),
+                    own(link.tls()),
+                    word.value("mechanism"));
+        } catch (AccessException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new AccessException("this server cannot check passwords: " + e.getMessage(), e);
+        }
+        say.accept(new Word(Word.Kind.CHALLENGE).with("data", scram.first(word.value("data"))));
+        identity = user;
+        expected = Word.Kind.PROOF;
+        return false;
+    }
+
+    private static String userOf(String clientFirst) {
+        return List.of(clientFirst.split(",", -1)).stream()
+                .filter(part -> part.startsWith("n="))
+                .map(part -> part.substring(2).replace("=2C", ",").replace("=3D", "="))
+                .findFirst()
+                .orElse("");
+    }
+
+    private boolean proof(Word word, Consumer<Word> say) throws AccessException {
+        say.accept(new Word(Word.Kind.WELCOME).with("data", scram.last(word.value("data"))));
+        return true;
+    }
+
+    @Override
+    public Peer peer(Link link) {
+        Map<String, String> facts = Tls.facts(link.tls());
+        if (rule != null) {
+            facts.put(Peer.AUTHENTICATION, rule.method().toString());
+        }
+        return new Peer(NetUtil.toSocketAddressString(link.remote()), identity, false, Optional.of(name), facts);
+    }
+}
