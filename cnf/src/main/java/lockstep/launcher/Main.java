@@ -15,6 +15,7 @@ public final class Main {
             new RewindCommand(),
             new WalGetCommand(),
             new WalPutCommand(),
+            new PgSetupCommand(),
             new PasswdCommand(),
             new ShellCommand(),
             new StopCommand(),

@@ -1,6 +1,7 @@
 package lockstep.config;
 
 import java.util.regex.Pattern;
+import lockstep.transport.api.Endpoint;
 
 /** Keeps what must not be seen out of what is shown and logged of parameters. */
 public final class Secrets {
@@ -8,9 +9,6 @@ public final class Secrets {
     public static final String HIDDEN = "***";
 
     private static final Pattern NAME = Pattern.compile("(.*[._])?password");
-    /** {@code //user:PASSWORD@}, {@code password=PASSWORD}; the second may be quoted. */
-    private static final Pattern WITHIN =
-            Pattern.compile("(//[^/@\\s:?]*:)[^\\s,]*(?=@)|(\\bpassword\\s*=\\s*)('(?:[^'\\\\]|\\\\.)*'|[^&\\s]*)");
 
     private Secrets() {}
 
@@ -24,6 +22,6 @@ public final class Secrets {
         if (NAME.matcher(name).matches()) {
             return value.isEmpty() ? value : HIDDEN;
         }
-        return WITHIN.matcher(value).replaceAll(found -> (found.group(1) == null ? found.group(2) : found.group(1)) + HIDDEN);
+        return Endpoint.withoutSecrets(value);
     }
 }

@@ -42,7 +42,7 @@ public record Endpoint(URI uri) {
     public static String withoutSecrets(String text) {
         return SECRET.matcher(text)
                 .replaceAll(found -> Matcher.quoteReplacement(
-                        (found.group(1) == null ? found.group(2) : found.group(1)) + "********"));
+                        (found.group(1) == null ? found.group(2) : found.group(1)) + "***"));
     }
 
     /** Returns the scheme, which names the transport. */

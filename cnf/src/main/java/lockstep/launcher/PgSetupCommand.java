@@ -1,0 +1,182 @@
+package lockstep.launcher;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import lockstep.transport.api.Endpoint;
+
+/**
+ * {@code lockstep pg-setup}: what a PostgreSQL server lacks to have a Lockstep standby as its synchronous one. It asks the server
+ * by {@code psql}, which has libpq's ways to log in, and changes nothing without a word.
+ */
+final class PgSetupCommand implements Command {
+    private static final String NAME = "--name";
+    private static final String SLOT = "--slot";
+    private static final String USER = "--user";
+    private static final String ADDRESS = "--address";
+    private static final String APPLY = "--apply";
+
+    private static final String NOT_SET = "";
+    private static final int LEAST_WAL_SENDERS = 2;
+    private static final Pattern PLAIN = Pattern.compile("[a-z_][a-z0-9_]*");
+    private static final Pattern NETWORK = Pattern.compile("[0-9A-Fa-f:.]+(/[0-9]{1,3})?");
+
+    /** What is asked of the server, each answer on a line. */
+    private static final String QUESTIONS = """
+            select coalesce((select case when rolreplication and rolcanlogin then 'ready' else 'there' end
+                from pg_roles where rolname = %1$s), '');
+            select coalesce((select slot_type from pg_replication_slots where slot_name = %2$s), '');
+            select current_setting('synchronous_standby_names');
+            select current_setting('wal_level');
+            select current_setting('max_wal_senders');
+            select current_setting('hba_file');
+            select count(*) from pg_hba_file_rules
+                where 'replication' = any (database) and (%1$s = any (user_name) or 'all' = any (user_name))
+                and auth_method <> 'reject' and type in ('host', 'hostssl')
+                and (address = 'all' or case when netmask is null then false
+                    else (address::inet & netmask::inet) = (%3$s::inet & netmask::inet) end);
+            """;
+
+    @Override
+    public String name() {
+        return "pg-setup";
+    }
+
+    @Override
+    public String synopsis() {
+        return "URI [--name NAME] [--slot NAME] [--user NAME] [--address ADDRESS] [--apply]";
+    }
+
+    @Override
+    public String summary() {
+        return "shows what a PostgreSQL server lacks for a synchronous Lockstep standby";
+    }
+
+    @Override
+    public String details() {
+        return """
+            URI                how psql reaches the server as a superuser, such as
+                               postgresql://postgres@db1/
+            --name NAME        application_name of the standby; s1
+            --slot NAME        its replication slot; NAME of --name
+            --user NAME        the role it logs in with; lockstep
+            --address ADDRESS  where it connects from; 127.0.0.1/32
+            --apply            makes the changes, after asking
+
+            A password is never set here: run \\password in psql for that.
+            """;
+    }
+
+    @Override
+    public int run(List<String> words) throws Exception {
+        Arguments arguments = new Arguments(words, Set.of(APPLY), Set.of(NAME, SLOT, USER, ADDRESS));
+        String uri = arguments.only("URI");
+        String standby = plain(NAME, arguments.value(NAME).orElse("s1"));
+        String slot = plain(SLOT, arguments.value(SLOT).orElse(standby));
+        String user = plain(USER, arguments.value(USER).orElse("lockstep"));
+        String address = arguments.value(ADDRESS).orElse("127.0.0.1/32");
+        if (!NETWORK.matcher(address).matches()) {
+            throw new UsageException(ADDRESS + " " + address + ": an address such as 10.0.0.7/32 is expected");
+        }
+        List<String> answers = psql(
+                uri, QUESTIONS.formatted(quoted(user), quoted(slot), quoted(address)));
+        List<String> statements = statements(answers, standby, slot, user, address);
+        if (statements.isEmpty()) {
+            System.out.println("The server has all that the standby \"" + standby + "\" needs.");
+            return ExitStatus.OK;
+        }
+        System.out.println("-- As a superuser on " + Endpoint.withoutSecrets(uri) + ":");
+        statements.forEach(System.out::println);
+        if (!arguments.has(APPLY)) {
+            return ExitStatus.OK;
+        }
+        System.out.print("Make these changes? [y/N] ");
+        String answer = new BufferedReader(new InputStreamReader(System.in, UTF_8)).readLine();
+        if (answer == null || !answer.strip().equalsIgnoreCase("y")) {
+            System.out.println("Nothing was changed.");
+            return ExitStatus.FAILED;
+        }
+        psql(uri, String.join("\n", statements));
+        System.out.println("Done.");
+        return ExitStatus.OK;
+    }
+
+    /** Returns what is to be done, in the order in which commits never wait for somebody who cannot come. */
+    private static List<String> statements(
+            List<String> answers, String standby, String slot, String user, String address) {
+        List<String> statements = new ArrayList<>();
+        String role = answers.get(0);
+        String names = answers.get(2);
+        String level = answers.get(3);
+        int senders = Integer.parseInt(answers.get(4));
+        String hbaFile = answers.get(5);
+        if (!role.equals("ready")) {
+            statements.add((role.equals(NOT_SET) ? "create" : "alter") + " role " + user + " login replication;");
+        }
+        if (answers.get(1).equals(NOT_SET)) {
+            statements.add("select pg_create_physical_replication_slot(" + quoted(slot) + ", true);");
+        }
+        if (level.equals("minimal")) {
+            statements.add("alter system set wal_level = replica; -- counts after a restart of the server");
+        }
+        if (senders < LEAST_WAL_SENDERS) {
+            statements.add("alter system set max_wal_senders = 10; -- counts after a restart of the server");
+        }
+        if (answers.get(6).equals("0")) {
+            String line = "host replication " + user + " " + address + " scram-sha-256";
+            statements.add("-- a line in " + hbaFile);
+            statements.add("copy (select " + quoted(line) + ") to program "
+                    + quoted("cat >> '" + hbaFile.replace("'", "'\\''") + "'") + ";");
+        }
+        if (names.equals(NOT_SET)) {
+            statements.add("alter system set synchronous_standby_names = " + quoted(standby)
+                    + "; -- from now on commits wait for it");
+        } else if (!Pattern.compile("(^|\\W)(" + standby + "|\\*)(\\W|$)").matcher(names).find()) {
+            statements.add("-- synchronous_standby_names is " + names + ", where " + standby
+                    + " is missing: add it as you want it to count");
+        }
+        if (statements.stream().anyMatch(statement -> statement.startsWith("alter system") || statement.startsWith("copy"))) {
+            statements.add("select pg_reload_conf();");
+        }
+        return statements;
+    }
+
+    private static String plain(String option, String name) {
+        if (!PLAIN.matcher(name).matches()) {
+            throw new UsageException(option + " " + name + ": small letters, digits and _ are expected");
+        }
+        return name;
+    }
+
+    private static String quoted(String text) {
+        return "'" + text.replace("'", "''") + "'";
+    }
+
+    /** Runs statements; returns the lines they printed. */
+    private static List<String> psql(String uri, String statements) throws IOException, InterruptedException {
+        Process psql;
+        try {
+            psql = new ProcessBuilder("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", uri)
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+        } catch (IOException e) {
+            throw new Failure(ExitStatus.FAILED, "psql cannot be run, which comes with PostgreSQL's client programs: "
+                    + e.getMessage());
+        }
+        psql.getOutputStream().write(statements.getBytes(UTF_8));
+        psql.getOutputStream().close();
+        List<String> lines =
+                new String(psql.getInputStream().readAllBytes(), UTF_8).lines().toList();
+        if (psql.waitFor() != 0) {
+            throw new Failure(ExitStatus.FAILED, "the server at " + Endpoint.withoutSecrets(uri)
+                    + " could not be asked; psql says why above");
+        }
+        return lines;
+    }
+}
