@@ -84,8 +84,7 @@ final class PgSetupCommand implements Command {
         if (!NETWORK.matcher(address).matches()) {
             throw new UsageException(ADDRESS + " " + address + ": an address such as 10.0.0.7/32 is expected");
         }
-        List<String> answers = psql(
-                uri, QUESTIONS.formatted(quoted(user), quoted(slot), quoted(address)));
+        List<String> answers = psql(uri, QUESTIONS.formatted(quoted(user), quoted(slot), quoted(address)));
         List<String> statements = statements(answers, standby, slot, user, address);
         if (statements.isEmpty()) {
             System.out.println("The server has all that the standby \"" + standby + "\" needs.");
@@ -137,11 +136,14 @@ final class PgSetupCommand implements Command {
         if (names.equals(NOT_SET)) {
             statements.add("alter system set synchronous_standby_names = " + quoted(standby)
                     + "; -- from now on commits wait for it");
-        } else if (!Pattern.compile("(^|\\W)(" + standby + "|\\*)(\\W|$)").matcher(names).find()) {
+        } else if (!Pattern.compile("(^|\\W)(" + standby + "|\\*)(\\W|$)")
+                .matcher(names)
+                .find()) {
             statements.add("-- synchronous_standby_names is " + names + ", where " + standby
                     + " is missing: add it as you want it to count");
         }
-        if (statements.stream().anyMatch(statement -> statement.startsWith("alter system") || statement.startsWith("copy"))) {
+        if (statements.stream()
+                .anyMatch(statement -> statement.startsWith("alter system") || statement.startsWith("copy"))) {
             statements.add("select pg_reload_conf();");
         }
         return statements;
@@ -166,16 +168,18 @@ final class PgSetupCommand implements Command {
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();
         } catch (IOException e) {
-            throw new Failure(ExitStatus.FAILED, "psql cannot be run, which comes with PostgreSQL's client programs: "
-                    + e.getMessage());
+            throw new Failure(
+                    ExitStatus.FAILED,
+                    "psql cannot be run, which comes with PostgreSQL's client programs: " + e.getMessage());
         }
         psql.getOutputStream().write(statements.getBytes(UTF_8));
         psql.getOutputStream().close();
         List<String> lines =
                 new String(psql.getInputStream().readAllBytes(), UTF_8).lines().toList();
         if (psql.waitFor() != 0) {
-            throw new Failure(ExitStatus.FAILED, "the server at " + Endpoint.withoutSecrets(uri)
-                    + " could not be asked; psql says why above");
+            throw new Failure(
+                    ExitStatus.FAILED,
+                    "the server at " + Endpoint.withoutSecrets(uri) + " could not be asked; psql says why above");
         }
         return lines;
     }

@@ -13,7 +13,8 @@ class StandbyCommand extends ServerCommand {
     private static final String NAME = "--name";
     private static final String SLOT = "--slot";
     private static final String CREATE_SLOT = "--create-slot";
-    private static final Pattern NAME_IN_ENDPOINT = Pattern.compile("\\bapplication_name=([A-Za-z0-9_.-]+)(?=[&\\s]|$)");
+    private static final Pattern NAME_IN_ENDPOINT =
+            Pattern.compile("\\bapplication_name=([A-Za-z0-9_.-]+)(?=[&\\s]|$)");
     private static final Pattern CONNINFO = Pattern.compile("\\s*[a-z_]+\\s*=.*", Pattern.DOTALL);
     private static final String HEADER = """
             # This server is a standby. Parameters, one a line, as in lockstep.conf: name = value

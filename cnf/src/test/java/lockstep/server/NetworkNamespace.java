@@ -26,7 +26,8 @@ final class NetworkNamespace implements AutoCloseable {
     /** Returns whether the present user may make them. */
     static boolean areAllowed() {
         String probe = "lockstep-probe-" + ProcessHandle.current().pid();
-        boolean allowed = ServerProcess.run(List.of("ip", "netns", "add", probe)).status() == 0;
+        boolean allowed =
+                ServerProcess.run(List.of("ip", "netns", "add", probe)).status() == 0;
         if (allowed) {
             ip("netns", "delete", probe);
         }
@@ -41,7 +42,17 @@ final class NetworkNamespace implements AutoCloseable {
         ip("netns", "add", one.name);
         ip("netns", "add", other.name);
         ip(
-                "link", "add", one.device, "netns", one.name, "type", "veth", "peer", "name", other.device, "netns",
+                "link",
+                "add",
+                one.device,
+                "netns",
+                one.name,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                other.device,
+                "netns",
                 other.name);
         one.start();
         other.start();

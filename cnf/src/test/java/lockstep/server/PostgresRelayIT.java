@@ -78,9 +78,11 @@ final class PostgresRelayIT {
         int port = Pair.freePort();
         try (TcpProxy network = new TcpProxy(port)) {
             startPrimary(List.of());
-            near = near("--listen", Pair.endpoint(port), "--set", "relay_ack=downstream").start();
+            near = near("--listen", Pair.endpoint(port), "--set", "relay_ack=downstream")
+                    .start();
             awaitStreaming(near);
-            far = far(Pair.endpoint(network.port()), "--set", "relay_ack=downstream").start();
+            far = far(Pair.endpoint(network.port()), "--set", "relay_ack=downstream")
+                    .start();
             awaitStreaming(far);
             startStandby(List.of());
 
@@ -100,7 +102,9 @@ final class PostgresRelayIT {
 
     @Test
     void acrossTwoMachinesOverSshWhateverTheFirstHopAcknowledgedReachesTheStandby() throws IOException {
-        assumeTrue(NetworkNamespace.areAllowed(), "network namespaces can be made only by root, and where that is allowed");
+        assumeTrue(
+                NetworkNamespace.areAllowed(),
+                "network namespaces can be made only by root, and where that is allowed");
         List<NetworkNamespace> machines = NetworkNamespace.pair();
         try (NetworkNamespace here = machines.get(0);
                 NetworkNamespace there = machines.get(1);
@@ -163,7 +167,8 @@ final class PostgresRelayIT {
     }
 
     private static void awaitStreaming(ServerProcess server) {
-        server.await(() -> server.ask("receiver", "status").isEmpty() || server.ask("receiver", "status").equals("streaming"));
+        server.await(() -> server.ask("receiver", "status").isEmpty()
+                || server.ask("receiver", "status").equals("streaming"));
     }
 
     private void startStandby(List<String> place) throws IOException {
@@ -198,7 +203,8 @@ final class PostgresRelayIT {
     private void survive(Event event) throws IOException {
         load(event);
         String endLsn = primary.sql("select pg_current_wal_flush_lsn()");
-        near.await(() -> standby.sql("select pg_last_wal_replay_lsn() >= '" + endLsn + "'").equals("t"));
+        near.await(() -> standby.sql("select pg_last_wal_replay_lsn() >= '" + endLsn + "'")
+                .equals("t"));
         for (String table : TABLES) {
             String content = "select count(*), md5(string_agg(t::text, ' ' order by t::text)) from " + table + " t";
             assertEquals(primary.sql(content), standby.sql(content), table);
@@ -232,7 +238,8 @@ final class PostgresRelayIT {
                 "--log-prefix=" + primary.home().resolve("run" + run),
                 "postgres");
         near.await(() -> load.isDone()
-                || !primary.sql("select 1 from acked where run = " + run + " limit 1").isEmpty());
+                || !primary.sql("select 1 from acked where run = " + run + " limit 1")
+                        .isEmpty());
         event.happen();
         load.join();
         try (DirectoryStream<Path> logs = Files.newDirectoryStream(primary.home(), "run" + run + ".*")) {
@@ -249,7 +256,9 @@ final class PostgresRelayIT {
     /** What clients of the primary were told is committed, is on the standby. */
     private void assertAcked() {
         Set<String> missing = new HashSet<>(acked);
-        standby.sql("select run || ' ' || client || ' ' || n from acked").lines().forEach(missing::remove);
+        standby.sql("select run || ' ' || client || ' ' || n from acked")
+                .lines()
+                .forEach(missing::remove);
         assertEquals(Set.of(), missing);
     }
 }

@@ -59,7 +59,8 @@ final class Sshd implements AutoCloseable {
     /** Writes down the key by which a client knows the server on a port. */
     void trust(String address, int atPort, Path publicKey) throws IOException {
         String[] key = Files.readString(publicKey).split(" ", 3);
-        Files.writeString(folder.resolve("known_hosts"), "[" + address + "]:" + atPort + " " + key[0] + " " + key[1] + "\n");
+        Files.writeString(
+                folder.resolve("known_hosts"), "[" + address + "]:" + atPort + " " + key[0] + " " + key[1] + "\n");
     }
 
     /** Returns the public key that is let in. */
