@@ -41,13 +41,18 @@ final class Arguments {
 
     /** Returns the only argument that is no option. */
     String only(String what) {
-        if (positional.isEmpty()) {
-            throw new UsageException(what + " is missing");
+        return all(what).get(0);
+    }
+
+    /** Returns the arguments that are no options, which are as many as these. */
+    List<String> all(String... what) {
+        if (positional.size() < what.length) {
+            throw new UsageException(what[positional.size()] + " is missing");
         }
-        if (positional.size() > 1) {
-            throw new UsageException("\"" + positional.get(1) + "\" is one too many");
+        if (positional.size() > what.length) {
+            throw new UsageException("\"" + positional.get(what.length) + "\" is one too many");
         }
-        return positional.get(0);
+        return positional;
     }
 
     /** Returns the arguments that are no options, of which there must be so many. */

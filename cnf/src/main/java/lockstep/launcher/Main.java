@@ -12,6 +12,7 @@ public final class Main {
             new StandbyCommand(),
             new BackupCommand(),
             new PromoteCommand(),
+            new SwitchoverCommand(),
             new RewindCommand(),
             new WalGetCommand(),
             new WalPutCommand(),

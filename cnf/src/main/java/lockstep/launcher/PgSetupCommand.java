@@ -39,8 +39,9 @@ final class PgSetupCommand implements Command {
             select count(*) from pg_hba_file_rules
                 where 'replication' = any (database) and (%1$s = any (user_name) or 'all' = any (user_name))
                 and auth_method <> 'reject' and type in ('host', 'hostssl')
-                and (address = 'all' or case when netmask is null then false
-                    else (address::inet & netmask::inet) = (%3$s::inet & netmask::inet) end);
+                and case when address = 'all' then true
+                    when netmask is null or family(address::inet) <> family(%3$s::inet) then false
+                    else host(address::inet & netmask::inet) = host(%3$s::inet & netmask::inet) end;
             """;
 
     @Override

@@ -149,48 +149,6 @@ final class FailoverIT {
     }
 
     @Test
-    void anOldPrimaryWithoutWalPastTheForkJustFollows() {
-        a.shell("put", "one", "1");
-        a.kill();
-        b.shell("promote");
-        b.shell("put", "two", "2", "--commit", "local");
-
-        asStandby("standby");
-        awaitStreaming(a);
-        awaitSame(b, a);
-        b.shell("put", "three", "3", "--commit", "on");
-        assertEquals("2", a.ask("timeline", "status"));
-    }
-
-    @Test
-    void anOldPrimaryWithWalPastTheForkIsRefusedUntilItIsRewound() {
-        a.shell("put", "one", "1");
-        b.kill();
-        a.shell("put", "lost", "1", "--commit", "local");
-        String endOfA = a.ask("flush_lsn", "status");
-        a.kill();
-        b.start();
-        b.shell("promote");
-        b.shell("put", "two", "2", "--commit", "local");
-
-        asStandby("standby");
-        a.await(() -> a.ask("last_error", "receiver").contains("lockstep rewind"));
-        String refused = a.ask("last_error", "receiver");
-        String fork = startOfTimelineTwo();
-        assertTrue(refused.contains(fork) && refused.contains(endOfA), refused);
-        assertEquals("", a.tryShell("get", "two").out());
-        a.stop();
-
-        asStandby("rewind");
-        awaitStreaming(a);
-        awaitSame(b, a);
-        assertNotEquals(0, a.tryShell("get", "lost").status());
-        assertTrue(a.log().contains("the WAL is rewound from " + endOfA + " to " + fork), a.log());
-        assertFalse(a.log().contains("base backup of system"), "the data was there already");
-        assertTrue(Files.isDirectory(a.directory().resolve("diverged")));
-    }
-
-    @Test
     void anOldPrimaryWhoseDataIsPastTheForkTakesABaseBackupAndSaysSo() {
         a.shell("put", "one", "1");
         b.kill();
@@ -270,14 +228,5 @@ final class FailoverIT {
         words.addAll(List.of(options));
         Result started = ServerProcess.lockstep(words.toArray(String[]::new));
         assertEquals(0, started.status(), started::toString);
-    }
-
-    private String startOfTimelineTwo() {
-        try {
-            return Files.readString(b.directory().resolve("pg_wal/00000002.history"))
-                    .split("\t", -1)[1];
-        } catch (IOException e) {
-            throw new AssertionError(e);
-        }
     }
 }

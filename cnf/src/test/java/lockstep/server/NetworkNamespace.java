@@ -6,94 +6,78 @@ import java.util.ArrayList;
 import java.util.List;
 import lockstep.server.ServerProcess.Result;
 
-/**
- * One of two machines, as far as the network is concerned: the ends of a cable, with an address each, and nobody else to be
- * reached. Only root can make them.
- */
+/** A machine of its own, as far as the network goes, with one cable to this one that can be pulled. Only root can make it. */
 final class NetworkNamespace implements AutoCloseable {
-    private static final int PREFIX_BITS = 30;
+    private static final String PREFIX_LENGTH = "/30";
 
     private final String name;
-    private final String address;
-    private final String device;
+    private final String ourEnd;
+    private final String theirEnd;
+    private final String ourAddress;
+    private final String theirAddress;
 
-    private NetworkNamespace(String name, String address, String device) {
-        this.name = name;
-        this.address = address;
-        this.device = device;
+    /** Two addresses of a range that is there for tests of networks. */
+    private NetworkNamespace(long pid) {
+        name = "lockstep-" + pid;
+        ourEnd = "ls" + pid + "a";
+        theirEnd = "ls" + pid + "b";
+        String network = "198.18." + pid % 256 + '.';
+        ourAddress = network + 1;
+        theirAddress = network + 2;
     }
 
-    /** Returns whether the present user may make them. */
-    static boolean areAllowed() {
-        String probe = "lockstep-probe-" + ProcessHandle.current().pid();
-        boolean allowed =
-                ServerProcess.run(List.of("ip", "netns", "add", probe)).status() == 0;
-        if (allowed) {
-            ip("netns", "delete", probe);
+    /** Makes it and lays the cable; throws what failed if it cannot be made. */
+    static NetworkNamespace make() {
+        NetworkNamespace made = new NetworkNamespace(ProcessHandle.current().pid());
+        try {
+            ip("netns", "add", made.name);
+            ip("link", "add", made.ourEnd, "type", "veth", "peer", "name", made.theirEnd, "netns", made.name);
+            ip("address", "add", made.ourAddress + PREFIX_LENGTH, "dev", made.ourEnd);
+            ip("link", "set", made.ourEnd, "up");
+            ip("-n", made.name, "address", "add", made.theirAddress + PREFIX_LENGTH, "dev", made.theirEnd);
+            ip("-n", made.name, "link", "set", made.theirEnd, "up");
+            ip("-n", made.name, "link", "set", "lo", "up");
+        } catch (AssertionError e) {
+            made.close();
+            throw e;
         }
-        return allowed;
+        return made;
     }
 
-    /** Makes two, and connects them. */
-    static List<NetworkNamespace> pair() {
-        String id = Long.toString(ProcessHandle.current().pid());
-        NetworkNamespace one = new NetworkNamespace("lockstep-a-" + id, "10.213.75.1", "a" + id);
-        NetworkNamespace other = new NetworkNamespace("lockstep-b-" + id, "10.213.75.2", "b" + id);
-        ip("netns", "add", one.name);
-        ip("netns", "add", other.name);
-        ip(
-                "link",
-                "add",
-                one.device,
-                "netns",
-                one.name,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                other.device,
-                "netns",
-                other.name);
-        one.start();
-        other.start();
-        return List.of(one, other);
+    /** Returns the address of this machine on the cable. */
+    String ourAddress() {
+        return ourAddress;
     }
 
-    private void start() {
-        ip("-n", name, "address", "add", address + "/" + PREFIX_BITS, "dev", device);
-        ip("-n", name, "link", "set", "lo", "up");
-        plug();
-    }
-
-    private static void ip(String... arguments) {
-        List<String> command = new ArrayList<>(List.of("ip"));
-        command.addAll(List.of(arguments));
-        Result result = ServerProcess.run(command);
-        assertEquals(0, result.status(), result::toString);
-    }
-
-    /** Returns the address by which the other one reaches it. */
-    String address() {
-        return address;
-    }
-
-    /** Returns the words that, before a command, have it run here. */
-    List<String> enter() {
+    /** Returns the command line that runs another one in there. */
+    List<String> inside() {
         return List.of("ip", "netns", "exec", name);
     }
 
-    /** Pulls the cable: what is sent is lost, and nobody is told. */
-    void unplug() {
-        ip("-n", name, "link", "set", device, "down");
+    /** Pulls the cable: neither end hears from the other, nor that it does not. */
+    void cut() {
+        ip("link", "set", ourEnd, "down");
     }
 
-    /** Puts the cable back. */
-    void plug() {
-        ip("-n", name, "link", "set", device, "up");
+    /** Plugs it in again. */
+    void mend() {
+        ip("link", "set", ourEnd, "up");
     }
 
+    private static void ip(String... arguments) {
+        Result result = run(arguments);
+        assertEquals(0, result.status(), result::toString);
+    }
+
+    private static Result run(String... arguments) {
+        List<String> command = new ArrayList<>(List.of("ip"));
+        command.addAll(List.of(arguments));
+        return ServerProcess.run(command);
+    }
+
+    /** The cable goes with it. */
     @Override
     public void close() {
-        ip("netns", "delete", name);
+        run("netns", "delete", name);
     }
 }

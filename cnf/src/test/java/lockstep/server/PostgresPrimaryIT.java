@@ -35,8 +35,9 @@ final class PostgresPrimaryIT {
 
     @BeforeEach
     void start() throws IOException {
-        postgres = PostgresServer.create("synchronous_standby_names = 's1'");
-        postgres.sql("set synchronous_commit = local; create table t (k int primary key, v text)");
+        postgres = PostgresServer.create();
+        postgres.sql("create table t (k int primary key, v text)");
+        setUp("y");
     }
 
     @AfterEach
@@ -47,6 +48,17 @@ final class PostgresPrimaryIT {
         postgres.close();
     }
 
+    /** Has {@code pg-setup} make a role, a slot and all commits wait for the archive. */
+    private Result setUp(String answer) {
+        Result result = ServerProcess.run(List.of(
+                "/bin/sh",
+                "-c",
+                "echo " + answer + " | " + Path.of(System.getProperty("lockstep.home"), "bin/lockstep")
+                        + " pg-setup postgresql://postgres@127.0.0.1:" + postgres.port() + "/postgres --apply"));
+        assertEquals(0, result.status(), result::toString);
+        return result;
+    }
+
     private ServerProcess archive(String from, String... more) {
         List<String> options = new ArrayList<>(List.of("--set", "wal_retrieve_retry_interval=100ms"));
         options.addAll(List.of(more));
@@ -55,7 +67,7 @@ final class PostgresPrimaryIT {
     }
 
     private static String at(int port) {
-        return "postgresql://postgres@127.0.0.1:" + port + "/?application_name=s1";
+        return "postgresql://lockstep@127.0.0.1:" + port + "/?application_name=s1";
     }
 
     private String insert(int from, int to) {
@@ -66,7 +78,8 @@ final class PostgresPrimaryIT {
     void commitsWaitForTheArchiveWhichHasThePrimarysBytes() throws IOException {
         postgres.sql("set synchronous_commit = local; " + insert(1, 20_000));
         try (TcpProxy network = new TcpProxy(postgres.port())) {
-            archive(at(network.port()), "--slot", "archive", "--create-slot", "--set", "wal_keep_size=0");
+            assertTrue(setUp("n").out().contains("has all that the standby"), "pg-setup has set it up");
+            archive(at(network.port()), "--slot", "s1", "--set", "wal_keep_size=0");
             archive.await(() -> archive.ask("status", "receiver").equals("streaming"));
             String oldest = names(pgWal(), "00000001").get(0);
             postgres.sql(insert(20_001, 40_000));
@@ -126,6 +139,36 @@ final class PostgresPrimaryIT {
             assertFalse(archive.log().contains("un used"));
             assertFalse(archive.shell("receiver").contains("un used"));
             assertFalse(archive.shell("show", "primary_conninfo").contains("un used"));
+        }
+    }
+
+    @Test
+    void whatAPromotedServerNeverHadIsGivenUpOnlyByAnOperator() throws IOException {
+        try (PostgresServer other = postgres.standby()) {
+            other.stop("fast");
+            archive(at(postgres.port()), "--slot", "s1", "--create-slot");
+            postgres.sql(insert(1, 20_000));
+            postgres.stop("immediate");
+            other.start();
+            other.promote();
+            archive.stop();
+            archive(at(other.port()));
+            archive.await(() -> archive.ask("last_error", "receiver").contains("rewind"));
+            long hadLsn = archive.askLsn("flushed_lsn", "receiver");
+            archive.stop();
+            Result rewound = ServerProcess.lockstep(
+                    "rewind", archive.directory().toString(), "--from", at(other.port()), "--daemon");
+            assertEquals(0, rewound.status(), rewound::toString);
+            other.sql(insert(1, 10_000));
+            assertEquals(2, archive.askNumber("received_tli", "receiver"));
+            // The slot has been made there as well.
+            assertEquals("t", other.sql("select active from pg_replication_slots where slot_name = 's1'"));
+            String last =
+                    names(archive.directory().resolve("diverged"), "00000001").get(0);
+            assertTrue(Pair.startLsn(last) < hadLsn, last);
+            other.stop("fast");
+            archive.await(() -> archive.ask("status", "receiver").equals("waiting"));
+            assertSame(other.pgWal(), "00000002");
         }
     }
 

@@ -35,16 +35,7 @@ final class PostgresServer implements AutoCloseable {
 
     /** Makes a new system and starts it. */
     static PostgresServer create(String... settings) throws IOException {
-        return create(List.of(), settings);
-    }
-
-    /**
-     * Makes a new system and starts it.
-     *
-     * @param place the words that, before a command, have it run where the server shall be
-     */
-    static PostgresServer create(List<String> place, String... settings) throws IOException {
-        PostgresServer server = new PostgresServer(place);
+        PostgresServer server = new PostgresServer(List.of());
         server.program("initdb", "-D", server.data(), "--wal-segsize=1", "-U", USER, "-A", "trust", "-N");
         server.configure(settings);
         server.start();

@@ -249,4 +249,34 @@ final class PostgresServerIT {
             }
         }
     }
+
+    @Test
+    void aPostgresqlStandbyFollowsAPromotionThroughLockstep() throws Exception {
+        try (PostgresServer postgres = PostgresServer.create();
+                PostgresServer heir = started(postgres);
+                ServerProcess relay = ServerProcess.standby(
+                        folder.resolve("relay"),
+                        "postgresql://postgres@127.0.0.1:" + postgres.port() + ",127.0.0.1:" + heir.port()
+                                + "/?application_name=relay&target_session_attrs=primary",
+                        "--listen",
+                        endpoint,
+                        "--set",
+                        "wal_retrieve_retry_interval=100ms")) {
+            relay.start();
+            try (PostgresServer leaf = postgres.standbyOf(port, "leaf")) {
+                postgres.sql("insert into t select generate_series(1, 1000)");
+                postgres.stop("fast");
+                heir.promote();
+                heir.sql("insert into t select generate_series(1001, 2000)");
+                relay.await(() -> leaf.sql("select count(*) from t").equals("2000"));
+                assertTrue(leaf.log().contains("on timeline 2"), leaf.log());
+                assertTrue(psql("TIMELINE_HISTORY 2").out().contains("no recovery target specified"));
+            }
+        }
+    }
+
+    private static PostgresServer started(PostgresServer postgres) throws IOException {
+        postgres.sql("create table t (k int primary key)");
+        return postgres.standby();
+    }
 }

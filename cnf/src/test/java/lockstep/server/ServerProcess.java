@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -18,22 +19,29 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import lockstep.launcher.InProcessShell;
 
 /**
- * A server as an operator has it: a process of its own, started, asked and stopped through {@code bin/lockstep} of the
- * assembled distribution. Closing it kills what still runs, so a test that fails leaves no process behind.
+ * A server as an operator has it: a process of its own, started and stopped through {@code bin/lockstep} of the assembled
+ * distribution, and asked as {@code lockstep shell} asks. Closing it kills what still runs, so a test that fails leaves no
+ * process behind.
  */
 final class ServerProcess implements AutoCloseable {
-    private static final long TIMEOUT_S = 180;
+    private static final long TIMEOUT_S = Long.getLong("lockstep.test.timeout", 180);
+    private static final long SOON_MS = 20;
+    private static final long BETWEEN_QUESTIONS_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
     private final List<String> start;
     private final Map<String, String> environment = new HashMap<>();
     private final Path directory;
-    private List<String> place = List.of();
+
+    /** What stands before its own command line. */
+    private List<String> wrapper = List.of();
 
     private ServerProcess(Path directory, List<String> start) {
         this.directory = directory;
@@ -69,9 +77,9 @@ final class ServerProcess implements AutoCloseable {
         return this;
     }
 
-    /** Has it run somewhere else from its next start on, such as in another network namespace. */
-    ServerProcess in(NetworkNamespace namespace) {
-        place = namespace.enter();
+    /** Runs it inside of something, such as a network namespace, from its next start on. */
+    ServerProcess inside(List<String> command) {
+        wrapper = command;
         return this;
     }
 
@@ -88,7 +96,7 @@ final class ServerProcess implements AutoCloseable {
 
     /** Starts it, which may fail. */
     Result tryStart() {
-        List<String> command = new ArrayList<>(place);
+        List<String> command = new ArrayList<>(wrapper);
         command.addAll(command(start));
         return run(command, environment);
     }
@@ -102,9 +110,21 @@ final class ServerProcess implements AutoCloseable {
 
     /** Runs a command in its shell, which may fail. */
     Result tryShell(String... command) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int status = InProcessShell.run(directory, List.of(command), out, err);
+        return new Result(
+                "shell " + directory + ' ' + String.join(" ", command),
+                status,
+                out.toString(UTF_8),
+                err.toString(UTF_8));
+    }
+
+    /** Begins a command in its shell, in a process of its own, which a test may interrupt. */
+    Client client(String... command) {
         List<String> arguments = new ArrayList<>(List.of("shell", directory.toString()));
         arguments.addAll(List.of(command));
-        return lockstep(arguments.toArray(String[]::new));
+        return Client.of(command(arguments), Map.of());
     }
 
     /** Runs a command in its shell with {@code --json}; returns the first member of that name, empty if it is null. */
@@ -144,13 +164,14 @@ final class ServerProcess implements AutoCloseable {
         return CompletableFuture.supplyAsync(() -> tryShell(command));
     }
 
-    /** Asks again and again, which takes its time, until the answer is yes. */
+    /** Asks again and again until the answer is yes. */
     void await(BooleanSupplier question) {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
         while (!question.getAsBoolean()) {
             if (System.nanoTime() > deadline) {
                 throw new AssertionError("not within " + TIMEOUT_S + " s on " + directory);
             }
+            LockSupport.parkNanos(BETWEEN_QUESTIONS_NANOS);
         }
     }
 
@@ -195,6 +216,10 @@ final class ServerProcess implements AutoCloseable {
         }
     }
 
+    boolean isAlive() {
+        return handle().isAlive();
+    }
+
     private ProcessHandle handle() {
         return ProcessHandle.of(pid())
                 .orElseThrow(() -> new AssertionError("the server on " + directory + " does not run"));
@@ -225,26 +250,61 @@ final class ServerProcess implements AutoCloseable {
     }
 
     private static Result run(List<String> command, Map<String, String> environment) {
-        try {
-            ProcessBuilder builder = new ProcessBuilder(command);
-            builder.environment().putAll(environment);
-            Process process = builder.start();
-            process.getOutputStream().close();
-            CompletableFuture<String> out = CompletableFuture.supplyAsync(() -> read(process.getInputStream()));
-            CompletableFuture<String> err = CompletableFuture.supplyAsync(() -> read(process.getErrorStream()));
-            if (!process.waitFor(TIMEOUT_S, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-                throw new AssertionError(String.join(" ", command) + " did not end within " + TIMEOUT_S + " s");
+        return Client.of(command, environment).result();
+    }
+
+    /** A program that runs. */
+    record Client(String command, Process process, CompletableFuture<String> out, CompletableFuture<String> err) {
+        private static Client of(List<String> command, Map<String, String> environment) {
+            try {
+                ProcessBuilder builder = new ProcessBuilder(command);
+                builder.environment().putAll(environment);
+                Process process = builder.start();
+                process.getOutputStream().close();
+                return new Client(
+                        String.join(" ", command),
+                        process,
+                        CompletableFuture.supplyAsync(() -> read(process.getInputStream())),
+                        CompletableFuture.supplyAsync(() -> read(process.getErrorStream())));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
-            return new Result(
-                    String.join(" ", command),
-                    process.exitValue(),
-                    out.get(TIMEOUT_S, TimeUnit.SECONDS),
-                    err.get(TIMEOUT_S, TimeUnit.SECONDS));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException | ExecutionException | TimeoutException e) {
-            throw new AssertionError(String.join(" ", command), e);
+        }
+
+        /** Whether it has ended. */
+        boolean isDone() {
+            return !process.isAlive();
+        }
+
+        /** Whether it has ended a moment later. */
+        boolean isDoneSoon() {
+            try {
+                return process.waitFor(SOON_MS, TimeUnit.MILLISECONDS);
+            } catch (InterruptedException e) {
+                throw new AssertionError(command, e);
+            }
+        }
+
+        /** Ends it as Ctrl-C does. */
+        void interrupt() {
+            run(List.of("kill", "-INT", Long.toString(process.pid())));
+        }
+
+        /** Waits for its end. */
+        Result result() {
+            try {
+                if (!process.waitFor(TIMEOUT_S, TimeUnit.SECONDS)) {
+                    process.destroyForcibly();
+                    throw new AssertionError(command + " did not end within " + TIMEOUT_S + " s");
+                }
+                return new Result(
+                        command,
+                        process.exitValue(),
+                        out.get(TIMEOUT_S, TimeUnit.SECONDS),
+                        err.get(TIMEOUT_S, TimeUnit.SECONDS));
+            } catch (InterruptedException | ExecutionException | TimeoutException e) {
+                throw new AssertionError(command, e);
+            }
         }
     }
 

@@ -9,11 +9,13 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The network between a standby and its primary, which flips a bit or breaks when told to. Each connection has two threads, one for
- * each direction, which end with it.
+ * The network between a standby and its primary, which flips a bit, stalls or breaks when told to. Each connection has two threads, one
+ * for each direction, which end with it.
  */
 final class TcpProxy implements AutoCloseable {
     private static final int LARGE_BYTES = 1000;
@@ -23,6 +25,8 @@ final class TcpProxy implements AutoCloseable {
     private final int primaryPort;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean flip = new AtomicBoolean();
+    private final AtomicLong bytesToStall = new AtomicLong(Long.MAX_VALUE);
+    private final CountDownLatch closed = new CountDownLatch(1);
 
     /** Begins to pass on what comes. */
     TcpProxy(int primaryPort) {
@@ -58,6 +62,16 @@ final class TcpProxy implements AutoCloseable {
         }
     }
 
+    /** Passes on so many bytes more of what the primary sends, and then no more; nobody is told. */
+    void stallAfter(long bytes) {
+        bytesToStall.set(bytes);
+    }
+
+    /** Whether it stalls. */
+    boolean hasStalled() {
+        return bytesToStall.get() < 0;
+    }
+
     private void accept() {
         try {
             while (true) {
@@ -77,20 +91,26 @@ final class TcpProxy implements AutoCloseable {
         }
     }
 
-    private void pass(Socket from, Socket to, boolean mayFlip) {
+    private void pass(Socket from, Socket to, boolean isFromPrimary) {
         byte[] bytes = new byte[BUFFER_BYTES];
         try (from;
                 to;
                 InputStream in = from.getInputStream();
                 OutputStream out = to.getOutputStream()) {
             for (int length = in.read(bytes); length > 0; length = in.read(bytes)) {
-                if (mayFlip && length >= LARGE_BYTES && flip.compareAndSet(true, false)) {
+                if (isFromPrimary && length >= LARGE_BYTES && flip.compareAndSet(true, false)) {
                     bytes[length / 2] ^= 1;
+                }
+                if (isFromPrimary && bytesToStall.addAndGet(-length) < 0) {
+                    closed.await();
+                    return;
                 }
                 out.write(bytes, 0, length);
             }
         } catch (IOException e) {
             // One of the two has left, and so the other is told.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } finally {
             sockets.remove(from);
             sockets.remove(to);
@@ -99,6 +119,7 @@ final class TcpProxy implements AutoCloseable {
 
     @Override
     public void close() {
+        closed.countDown();
         try {
             server.close();
             cut();

@@ -247,7 +247,7 @@ public final class Archiver implements Step, WalListener, AutoCloseable {
         if (left > 0) {
             return left;
         }
-        if (holdsMoreThanACheckpoint(endLsn)) {
+        if (holdsMoreThanACheckpoint(endLsn) && !wal.isInsertingHeld()) {
             wal.switchSegment();
             timedSegment = layout.segmentOf(wal.filledLsn());
         }

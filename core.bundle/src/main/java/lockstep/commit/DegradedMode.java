@@ -149,6 +149,7 @@ public final class DegradedMode implements Step {
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final AtomicLong transitions = new AtomicLong();
     private volatile Worker worker;
+    private volatile boolean suspended;
 
     /** When a standby left in good order; 0 if none has. */
     private volatile long leftNanos;
@@ -268,6 +269,9 @@ public final class DegradedMode implements Step {
                 lower();
             } else {
                 policy.require(changed.names());
+                if (state == State.WAITING) {
+                    reason = whoIsMissing();
+                }
             }
         }
         release.run();
@@ -281,8 +285,22 @@ public final class DegradedMode implements Step {
 
     // The worker.
 
+    /** Leaves things as they are for a while; when this returns, nothing is being recorded. */
+    public synchronized void suspend() {
+        suspended = true;
+    }
+
+    /** Ends what {@link #suspend} began. */
+    public void resume() {
+        suspended = false;
+        wake();
+    }
+
     @Override
     public synchronized long run() {
+        if (suspended) {
+            return UNTIL_WOKEN;
+        }
         try {
             return state.isDegraded() ? degraded(clock.nanos()) : normal(clock.nanos());
         } catch (IOException e) {

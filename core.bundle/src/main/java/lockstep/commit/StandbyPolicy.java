@@ -236,6 +236,12 @@ public final class StandbyPolicy implements CommitPolicy {
         return rule.names;
     }
 
+    /** Returns how many standbys are asked now, which in degraded mode are fewer than is usual. */
+    public int asked() {
+        Rule now = rule;
+        return Math.max(now.standbys, now.flushed);
+    }
+
     @Override
     public CommitOutcome outcome(CommitLevel asked) {
         return rule.promises.outcome(asked);

@@ -123,6 +123,16 @@ public @interface ServerConfiguration {
                     + " streams, FIRST n (list), ANY n (list), or nothing.")
     String synchronousStandbyNames() default "*";
 
+    /** {@code local} or {@code downstream}. */
+    @AttributeDefinition(
+            description =
+                    "Whose positions this standby acknowledges to its primary: its own (local), or what those standbys of its"
+                            + " own have, too, that its synchronous_standby_names chooses (downstream), so that commits on the"
+                            + " primary wait for both. "
+                            + Parameter.AT_START,
+            options = {@Option(label = "local", value = "local"), @Option(label = "downstream", value = "downstream")})
+    String relayAck() default "local";
+
     /** What happens when too few standbys are there. */
     @AttributeDefinition(
             description = "What happens when fewer standbys are there than synchronous_standby_names requires: commits"

@@ -47,16 +47,6 @@ public @interface StandbyConfiguration {
     @AttributeDefinition(description = "What the primary calls this standby.")
     String applicationName() default "walreceiver";
 
-    /** {@code local} or {@code downstream}. */
-    @AttributeDefinition(
-            description =
-                    "Whose positions this standby acknowledges to its primary: its own (local), or what those standbys of its"
-                            + " own have, too, that its synchronous_standby_names chooses (downstream), so that commits on the"
-                            + " primary wait for both. "
-                            + Parameter.AT_START,
-            options = {@Option(label = "local", value = "local"), @Option(label = "downstream", value = "downstream")})
-    String relayAck() default "local";
-
     /** {@code all} or {@code needed}. */
     @AttributeDefinition(
             description =

@@ -5,6 +5,8 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import lockstep.archive.ArchiveConfig;
@@ -21,6 +23,7 @@ import lockstep.commit.Fence;
 import lockstep.commit.LogCommits;
 import lockstep.commit.ReleaseMarks;
 import lockstep.commit.StandbyPolicy;
+import lockstep.config.ServerRole;
 import lockstep.io.Clock;
 import lockstep.io.Commands;
 import lockstep.io.Disk;
@@ -128,6 +131,9 @@ public final class Primary implements SendingServer, AutoCloseable {
     private ArchiveConfig archiveConfig;
     private Commands archiveCommands;
     private volatile Worker startup;
+    private ServerRole role;
+    private Connector connector;
+    private volatile Switchover switchover;
 
     /** What there is only while the server accepts commits. */
     private record Running(
@@ -197,6 +203,58 @@ public final class Primary implements SendingServer, AutoCloseable {
     public void archive(ArchiveConfig archiving, Commands commands) {
         archiveConfig = archiving;
         archiveCommands = commands;
+    }
+
+    /**
+     * Lets the server hand over to a standby of its. Called before {@link #start}, or never.
+     *
+     * @param newRole has this server become a standby
+     * @param newConnector reaches the standby at the endpoint where it listens
+     */
+    public void allowSwitchover(ServerRole newRole, Connector newConnector) {
+        role = newRole;
+        connector = newConnector;
+    }
+
+    /**
+     * Exchanges roles with a standby.
+     *
+     * @return completes when that one is the primary, and this server is about to follow it. Completes with an {@link
+     *     IllegalStateException} that says why if not: then this server goes on, unless the message says otherwise
+     */
+    public synchronized CompletionStage<SwitchedOver> switchOver(SwitchoverPlan plan) {
+        Running now = running;
+        Switchover before = switchover;
+        String obstacle = null;
+        if (now == null || state != State.RUNNING) {
+            obstacle = "the server is " + state + ", and hands over only when it accepts commits";
+        } else if (!fenced.isEmpty()) {
+            obstacle = fenced;
+        } else if (before != null && !before.isOver()) {
+            obstacle = "one is under way";
+        } else if (role == null) {
+            obstacle = "this server cannot change its role";
+        }
+        if (obstacle != null) {
+            return CompletableFuture.failedFuture(new IllegalStateException("no switchover: " + obstacle));
+        }
+        switchover = new Switchover(
+                plan,
+                new Switchover.Parts(
+                        now.wal(),
+                        now.commits(),
+                        now.senders(),
+                        now.checkpointer(),
+                        now.mode(),
+                        control,
+                        managers,
+                        role,
+                        connector,
+                        workers,
+                        clock,
+                        panic));
+        switchover.start();
+        return switchover.done();
     }
 
     private Retention.Config retentionConfig() {
@@ -507,6 +565,10 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     @Override
     public synchronized void superseded(int timeline, String by) {
+        Switchover exchanging = switchover;
+        if (exchanging != null && exchanging.heardOf(timeline)) {
+            return;
+        }
         if (timeline <= control.get().fencedBy()) {
             return;
         }
@@ -532,7 +594,10 @@ public final class Primary implements SendingServer, AutoCloseable {
     public String reason() {
         return switch (state) {
             case RECOVERING -> redo.blockedReason().orElse("");
-            case RUNNING -> fenced;
+            case RUNNING -> {
+                Switchover exchanging = switchover;
+                yield fenced.isEmpty() && exchanging != null ? exchanging.reason() : fenced;
+            }
             default -> failure;
         };
     }
@@ -714,7 +779,10 @@ public final class Primary implements SendingServer, AutoCloseable {
         }
     }
 
-    /** Stops in good order: takes no more commits, checkpoints, sends standbys all there is, and closes the log. */
+    /**
+     * Stops in good order: takes no more commits, checkpoints, sends standbys all there is, and closes the log. After a switchover
+     * the first two have been done, and the standbys will find the rest with the new primary.
+     */
     @Override
     public void close() throws IOException {
         if (state == State.STOPPED) {
@@ -725,16 +793,24 @@ public final class Primary implements SendingServer, AutoCloseable {
             startup.close();
         }
         Running now = running;
+        Switchover exchange = switchover;
+        boolean handedOver = exchange != null && exchange.stop();
         try {
             if (now != null) {
-                now.commits().close();
+                if (!handedOver) {
+                    now.commits().close();
+                }
                 now.checkpoints().close();
                 now.modes().close();
                 if (archiver != null) {
                     archiver.close();
                 }
-                now.checkpointer().shutdownCheckpoint();
-                now.senders().close();
+                if (handedOver) {
+                    now.senders().leave(exchange.reason());
+                } else {
+                    now.checkpointer().shutdownCheckpoint();
+                    now.senders().close();
+                }
                 slots.save();
                 now.wal().close();
             }

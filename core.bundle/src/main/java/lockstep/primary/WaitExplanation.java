@@ -81,12 +81,12 @@ public record WaitExplanation(
                         .max()
                         .orElse(-1),
                 wal.flushedLsn() >= lsn ? "flushed" : wal.writtenLsn() >= lsn ? "written" : "inserted",
-                standbys(lsn, policy, connected, !released.stream().allMatch(Released::isReleased), mode.status()),
+                standbys(lsn, policy, connected, !released.stream().allMatch(Released::isReleased)),
                 mode.status());
     }
 
     private static List<Awaited> standbys(
-            long lsn, StandbyPolicy policy, List<StandbyView> connected, boolean isWaiting, DegradedMode.Status mode) {
+            long lsn, StandbyPolicy policy, List<StandbyView> connected, boolean isWaiting) {
         List<Awaited> standbys = new ArrayList<>();
         int chosen = 0;
         for (StandbyView standby : connected) {
@@ -102,7 +102,7 @@ public record WaitExplanation(
                         standby.reason()));
             }
         }
-        boolean isShort = isWaiting && chosen < policy.names().count() && mode.state() != DegradedMode.State.DEGRADED;
+        boolean isShort = isWaiting && chosen < policy.asked();
         for (String name : policy.names().names()) {
             boolean isThere = connected.stream()
                     .anyMatch(standby ->

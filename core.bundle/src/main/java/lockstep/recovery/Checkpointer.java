@@ -64,6 +64,7 @@ public final class Checkpointer implements Step {
     private final Panic panic;
 
     private volatile boolean requested;
+    private volatile boolean suspended;
     private long lastNanos;
     private List<String> waitedFor = List.of();
 
@@ -95,6 +96,9 @@ public final class Checkpointer implements Step {
     @Override
     public long run() {
         retention.observe();
+        if (suspended) {
+            return LOOK_NANOS;
+        }
         long sinceNanos = clock.nanos() - lastNanos;
         long written = wal.flushedLsn() - control.get().redoLsn();
         boolean late = sinceNanos >= TimeUnit.MILLISECONDS.toNanos(config.get().timeoutMs());
@@ -119,6 +123,16 @@ public final class Checkpointer implements Step {
         requested = true;
     }
 
+    /** Takes no checkpoints for a while; when this returns, none is under way. */
+    public synchronized void suspend() {
+        suspended = true;
+    }
+
+    /** Ends what {@link #suspend} began. */
+    public void resume() {
+        suspended = false;
+    }
+
     /** An idle server writes no checkpoint records only because of the one before. */
     private boolean hasWorkSinceLast() {
         return commits.settledLsn() > control.get().checkpointLsn() + RECORD_REACH_BYTES;
@@ -131,6 +145,9 @@ public final class Checkpointer implements Step {
      *     failure stops the server, as nobody knows what is on the disk then
      */
     public synchronized void checkpoint() throws IOException {
+        if (suspended) {
+            throw new IOException("no checkpoint is taken while this server hands over to another");
+        }
         if (mustWait()) {
             throw new IOException("resource managers are away: " + waitedFor + ". Start their bundles");
         }
@@ -155,7 +172,10 @@ public final class Checkpointer implements Step {
                 removed);
     }
 
-    /** Takes the last checkpoint of a server that stops in good order; nothing is inserted any more. */
+    /**
+     * Takes the last checkpoint of a server that stops in good order; nothing is inserted any more, or what would be is held. The
+     * control file tells whether it holds all of the log.
+     */
     public synchronized void shutdownCheckpoint() throws IOException {
         if (!mustWait()) {
             long settledLsn = commits.settledLsn();
@@ -195,7 +215,7 @@ public final class Checkpointer implements Step {
                         info == XlogInfo.CHECKPOINT_SHUTDOWN ? 0 : unusedXid)
                 .encode(data);
         long[] start = new long[1];
-        long end = wal.insert(group, (startLsn, endLsn) -> start[0] = startLsn);
+        long end = wal.insertWhileHeld(group, (startLsn, endLsn) -> start[0] = startLsn);
         wal.awaitFlushed(end);
         long checkpointLsn = wal.config().layout().recordStart(start[0]);
         control.update(file -> file.checkpointed(checkpointLsn, redoLsn, unusedXid, end, end));

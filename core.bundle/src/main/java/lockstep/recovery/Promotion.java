@@ -23,7 +23,9 @@ import org.slf4j.LoggerFactory;
 public final class Promotion {
     private static final String NOTE = "promotion";
     private static final String STANDBY_FILE = "recovery.conf";
-    private static final String DONE_FILE = "recovery.done";
+    /** What {@code recovery.conf} is called once its server is a primary. */
+    public static final String DONE_FILE = "recovery.done";
+
     private static final Logger log = LoggerFactory.getLogger(Promotion.class);
 
     private Promotion() {}

@@ -43,7 +43,14 @@ public final class Listeners {
      *
      * @param state {@code listening}, or why not
      */
-    public record View(String endpoint, String state) {}
+    public record View(String endpoint, String state) {
+        private static final String LISTENING = "listening";
+
+        /** Returns whether it is listened on. */
+        public boolean isListening() {
+            return state.equals(LISTENING);
+        }
+    }
 
     private final List<Transport> transports = new ArrayList<>();
     private final Map<Endpoint, Listener> open = new LinkedHashMap<>();
@@ -164,7 +171,7 @@ public final class Listeners {
             views.add(
                     listener == null
                             ? new View(endpoint.toString(), troubles.getOrDefault(endpoint, otherwise))
-                            : new View(listener.endpoint().toString(), "listening"));
+                            : new View(listener.endpoint().toString(), View.LISTENING));
         }
         return views;
     }

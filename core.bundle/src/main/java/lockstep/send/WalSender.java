@@ -3,8 +3,8 @@ package lockstep.send;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import lockstep.commit.StandbyProgress;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Step;
@@ -28,6 +28,10 @@ import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.StandbyReason;
 import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Message.StartReplication;
+import lockstep.transport.api.Message.SwitchoverAnswer;
+import lockstep.transport.api.Message.SwitchoverRequest;
+import lockstep.transport.api.Message.TakeOver;
+import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
@@ -60,7 +64,7 @@ import org.slf4j.LoggerFactory;
  * the standby) and its own worker's ({@link #step}: catch-up, timers). {@code this} guards sending and {@code sentLsn};
  * it is taken after the senders' range lock, never before it.
  */
-final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlots.User {
+final class WalSender implements SessionHandler, Successor, ReplicationSlots.User {
     /** The most WAL in a message. */
     static final int MAX_WAL_BYTES = 1 << 20;
 
@@ -105,6 +109,8 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
     private volatile long askedNanos;
     private volatile String reason = "";
     private volatile DownstreamStatus downstream = NO_DOWNSTREAM;
+    private volatile SwitchoverAnswer switchoverAnswer;
+    private volatile TookOver tookOver;
     private volatile boolean backupRequested;
     private volatile Slot slot;
     private volatile Worker worker;
@@ -163,6 +169,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
             explained(standbyReason);
         } else if (message instanceof DownstreamStatus status) {
             heardOfDownstream(status);
+        } else if (message instanceof SwitchoverAnswer answer) {
+            switchoverAnswer = answer;
+        } else if (message instanceof TookOver said) {
+            tookOver = said;
         } else if (message instanceof StartReplication start && state == SenderState.STARTUP) {
             startReplication(start);
         } else if (message instanceof BaseBackupRequest request && state == SenderState.STARTUP) {
@@ -187,10 +197,10 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         flushLag.acknowledged(flushedLsn, now);
         replayLag.acknowledged(appliedLsn, now);
         if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
-            heldLsn = flushedLsn == 0 ? heldLsn : Math.min(flushedLsn, sentLsn);
+            heldLsn = hasLsn() == 0 ? heldLsn : hasLsn();
             Slot held = slot;
-            if (held != null) {
-                held.advance(heldLsn);
+            if (held != null && flushedLsn != 0) {
+                held.advance(flushedLsn);
             }
         }
         server.standbyProgressed();
@@ -638,6 +648,59 @@ final class WalSender implements SessionHandler, StandbyProgress, ReplicationSlo
         }
         String why = "the server is shutting down";
         say(new Refusal(RefusalCode.SHUTTING_DOWN, why), why);
+    }
+
+    /** Ends the session, because the server serves nobody any more. */
+    void leave(String why) {
+        say(new Refusal(RefusalCode.SHUTTING_DOWN, why), why);
+    }
+
+    // Handing over to this standby.
+
+    @Override
+    public SenderState state() {
+        return state;
+    }
+
+    @Override
+    public String address() {
+        return session.peer().address();
+    }
+
+    @Override
+    public boolean canBeAsked() {
+        return !session.peer().flushedWalOnly();
+    }
+
+    @Override
+    public long sentLsn() {
+        return sentLsn;
+    }
+
+    @Override
+    public void ask(String primaryName) {
+        switchoverAnswer = null;
+        synchronized (this) {
+            session.send(new SwitchoverRequest(primaryName));
+        }
+    }
+
+    @Override
+    public void handOver(long endLsn) {
+        switchoverAnswer = null;
+        synchronized (this) {
+            session.send(new TakeOver(endLsn));
+        }
+    }
+
+    @Override
+    public Optional<SwitchoverAnswer> answer() {
+        return Optional.ofNullable(switchoverAnswer);
+    }
+
+    @Override
+    public Optional<TookOver> tookOver() {
+        return Optional.ofNullable(tookOver);
     }
 
     /** Returns up to where the standby has the WAL: some PostgreSQL clients never say what they have flushed. */

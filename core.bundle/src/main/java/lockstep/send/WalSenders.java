@@ -2,6 +2,7 @@ package lockstep.send;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -87,6 +88,8 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
     /** Changes how standbys are served, from now on. */
     public void configure(SenderConfig newConfig) {
         config = newConfig;
+        // Each set its timer by the times before.
+        senders.forEach(WalSender::wake);
     }
 
     SenderConfig config() {
@@ -219,6 +222,14 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
         return senders.stream().map(sender -> sender.view(role.apply(sender))).toList();
     }
 
+    /** Returns the session with the standby of that name, the newest if an older one is ending. */
+    public Optional<Successor> find(String name) {
+        return senders.stream()
+                .filter(sender -> sender.name().equals(name))
+                .reduce((older, newer) -> newer)
+                .map(Successor.class::cast);
+    }
+
     /** Returns all standbys below this server, each before those that it serves, with their lag behind this server. */
     public List<StandbyNode> tree() {
         return StandbyTree.view(branches(), server.sendableLsn(), flushTimes, clock.nanos());
@@ -234,6 +245,14 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
                 .filter(sender -> !sender.name().isEmpty())
                 .map(WalSender::branch)
                 .toList();
+    }
+
+    /** Lets nobody in any more, and ends all sessions at once: another server has all there is. */
+    public void leave(String why) {
+        open = false;
+        for (WalSender sender : senders) {
+            sender.leave(why);
+        }
     }
 
     // What standbys may ask before they ask for WAL.

@@ -1,10 +1,13 @@
 package lockstep.server;
 
 import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import lockstep.commit.Commits;
 import lockstep.commit.DegradedMode;
 import lockstep.config.ServerConfiguration;
+import lockstep.config.ServerRole;
 import lockstep.io.Clock;
 import lockstep.io.DataDirectory;
 import lockstep.io.FileDisk;
@@ -20,6 +23,11 @@ import lockstep.primary.Primary;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Endpoint;
+import lockstep.transport.api.Session;
+import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Transport;
+import lockstep.transport.api.TransportException;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
@@ -50,6 +58,7 @@ public final class PrimaryComponent {
     private final SyncMethod syncMethod;
     private final Shutdown shutdown;
     private final ResourceManagers managers = new ResourceManagers();
+    private final List<Transport> transports = new CopyOnWriteArrayList<>();
     private final Primary primary;
 
     /** Guards the services that come and go with the state. */
@@ -68,6 +77,7 @@ public final class PrimaryComponent {
             @Reference Panic panic,
             @Reference Shutdown shutdown,
             @Reference Handover handover,
+            @Reference ServerRole role,
             ServerConfiguration configuration,
             BundleContext context)
             throws IOException {
@@ -85,6 +95,7 @@ public final class PrimaryComponent {
                     managers,
                     handover.take(),
                     this::stateChanged);
+            primary.allowSwitchover(role, this::connect);
             primary.archive(Settings.archive(configuration), new ShellCommands(directory.path()));
         } catch (IOException | RuntimeException e) {
             shutdown.shutdown(Shutdown.CANNOT_START, "the primary cannot start: " + e.getMessage());
@@ -119,6 +130,28 @@ public final class PrimaryComponent {
     void modified(ServerConfiguration changed) {
         primary.configure(Settings.primary(changed, syncMethod));
         primary.configure(Settings.archive(changed));
+    }
+
+    private Session connect(Endpoint endpoint, SessionHandler handler) throws TransportException {
+        for (Transport transport : transports) {
+            if (transport.scheme().equals(endpoint.scheme())) {
+                return transport.connect(endpoint, handler);
+            }
+        }
+        throw new TransportException("cannot reach " + endpoint + ": no transport for \"" + endpoint.scheme()
+                + "\" is here. Install and start its bundle");
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeTransport")
+    void addTransport(Transport transport) {
+        transports.add(transport);
+    }
+
+    void removeTransport(Transport transport) {
+        transports.remove(transport);
     }
 
     @Reference(

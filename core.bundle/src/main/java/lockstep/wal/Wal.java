@@ -3,6 +3,7 @@ package lockstep.wal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 import lockstep.io.DiskFullException;
@@ -116,7 +117,8 @@ public final class Wal implements AutoCloseable {
      * @param lastRecordLsn where the last record of the WAL begins; 0 if it has none
      */
     public void startInserting(long lastRecordLsn) {
-        inserter = new WalInserter(config.identity(), buffers, receivedLsn, lastRecordLsn, this::waitForRoom);
+        inserter = new WalInserter(
+                config.identity(), buffers, receivedLsn, lastRecordLsn, this::waitForRoom, workers::pause);
     }
 
     private void waitForRoom() {
@@ -129,6 +131,41 @@ public final class Wal implements AutoCloseable {
         long end = inserter.insert(group, placement);
         wakeWriter();
         return end;
+    }
+
+    /** As {@link #insert}, also while the log is held. */
+    public long insertWhileHeld(RecordGroup group, Placement placement) {
+        long end = inserter.insertWhileHeld(group, placement);
+        wakeWriter();
+        return end;
+    }
+
+    /**
+     * Has all wait who come to insert; see {@link WalInserter}. When this returns, the log ends at {@link #reservedLsn} until {@link
+     * #resumeInserting}, but for what is put there by {@link #insertWhileHeld}.
+     */
+    public void holdInserting() {
+        inserter.hold();
+    }
+
+    /** Returns whether who comes to insert waits. */
+    public boolean isInsertingHeld() {
+        return inserter.isHeld();
+    }
+
+    /** Lets those go on who wait. */
+    public void resumeInserting() {
+        inserter.resume();
+    }
+
+    /** Lets nobody insert any more: who waits and who comes is told why, and nothing of theirs is in the log. */
+    public void endInserting(Supplier<? extends RuntimeException> why) {
+        inserter.end(why);
+    }
+
+    /** Returns up to where places in the log have been taken; some may not be filled yet. */
+    public long reservedLsn() {
+        return inserter.reservedLsn();
     }
 
     /** Calls with the place where the next record would go, while nobody can take it. */

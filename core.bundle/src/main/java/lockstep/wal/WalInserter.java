@@ -3,6 +3,8 @@ package lockstep.wal;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
+import java.util.function.Supplier;
 import java.util.zip.CRC32C;
 
 /**
@@ -21,6 +23,11 @@ import java.util.zip.CRC32C;
  * reads {@code reservedLsn} first and the slots after it: every place below what it read that is not yet filled is in a
  * slot it sees.
  *
+ * <p><b>Holding.</b> A log can be held, so that nobody takes a place: who comes waits, and when {@link #hold} has returned the end
+ * of the log stands still. The lock under which places are taken is the barrier, so inserting costs nothing more for it than a
+ * look at a field. It then goes on, or ends for good: who waits, and who comes later, is told why before anything of theirs is in
+ * the log.
+ *
  * <p><b>Full buffers.</b> A thread that comes to a page which is still in use sets its slot there, so that all before it
  * can be written, and waits for the writer. A record may therefore be larger than the buffers.
  */
@@ -36,13 +43,20 @@ final class WalInserter {
     /** A thread has the slot and no place yet. */
     private static final long TAKEN = Long.MAX_VALUE - 1;
 
+    /** A place that is none, because the log is held. */
+    private static final long HELD = -1;
+
     private static final int SPINS = 100;
     private static final long SLOT_WAIT_NANOS = 20_000;
+
+    /** Told at this rate, and only while the log is held, thousands of waiting threads cost little. */
+    private static final long HOLD_LOOK_NANOS = 500_000;
 
     private final WalIdentity identity;
     private final WalLayout layout;
     private final WalBuffers buffers;
     private final Runnable whenFull;
+    private final LongConsumer pause;
     private final AtomicLongArray slots = new AtomicLongArray(SLOTS * STRIDE);
 
     private final Object placeLock = new Object();
@@ -50,18 +64,32 @@ final class WalInserter {
     private long prevLsn;
     private volatile long reservedLsn;
 
+    /** Set under {@link #placeLock}. */
+    private volatile boolean held;
+
+    /** Why nothing is inserted any more; null while something is. */
+    private volatile Supplier<? extends RuntimeException> ended;
+
     /**
      * Continues the WAL.
      *
      * @param endLsn where it ends
      * @param lastRecordLsn where its last record begins; 0 if there is none
      * @param whenFull waits a moment for the writer to free buffers
+     * @param pause waits for some nanoseconds
      */
-    WalInserter(WalIdentity identity, WalBuffers buffers, long endLsn, long lastRecordLsn, Runnable whenFull) {
+    WalInserter(
+            WalIdentity identity,
+            WalBuffers buffers,
+            long endLsn,
+            long lastRecordLsn,
+            Runnable whenFull,
+            LongConsumer pause) {
         this.identity = identity;
         this.layout = identity.layout();
         this.buffers = buffers;
         this.whenFull = whenFull;
+        this.pause = pause;
         nextUsable = layout.usable(WalLayout.align(endLsn));
         prevLsn = lastRecordLsn;
         reservedLsn = layout.endLsn(nextUsable);
@@ -91,18 +119,69 @@ final class WalInserter {
         }
     }
 
+    /** Has all wait who come to insert; when this returns, nobody takes a place. */
+    void hold() {
+        synchronized (placeLock) {
+            held = true;
+        }
+    }
+
+    boolean isHeld() {
+        return held;
+    }
+
+    /** Lets those go on who wait. */
+    void resume() {
+        held = false;
+    }
+
+    /** Lets nobody insert any more; {@code why} is thrown to each who waits or comes. */
+    void end(Supplier<? extends RuntimeException> why) {
+        synchronized (placeLock) {
+            ended = why;
+            held = true;
+        }
+    }
+
+    private void awaitLeave() {
+        while (held) {
+            Supplier<? extends RuntimeException> why = ended;
+            if (why != null) {
+                throw why.get();
+            }
+            pause.accept(HOLD_LOOK_NANOS);
+        }
+    }
+
     /**
      * Inserts records.
      *
      * @return where the last one ends
      */
     long insert(RecordGroup group, Placement placement) {
+        long end;
+        do {
+            awaitLeave();
+            end = insert(group, placement, false);
+        } while (end == HELD);
+        return end;
+    }
+
+    /** As {@link #insert(RecordGroup, Placement)}, also while the log is held. */
+    long insertWhileHeld(RecordGroup group, Placement placement) {
+        return insert(group, placement, true);
+    }
+
+    private long insert(RecordGroup group, Placement placement, boolean whileHeld) {
         int slot = takeSlot();
         try {
             long from;
             long to;
             long previous;
             synchronized (placeLock) {
+                if (held && !whileHeld) {
+                    return HELD;
+                }
                 from = reservedLsn;
                 previous = prevLsn;
                 prevLsn = layout.startLsn(nextUsable + group.lastStart());
@@ -125,6 +204,15 @@ final class WalInserter {
      * @return the start of the next segment; the present position if a segment has just begun
      */
     long switchSegment() {
+        long end;
+        do {
+            awaitLeave();
+            end = switchSegmentUnlessHeld();
+        } while (end == HELD);
+        return end;
+    }
+
+    private long switchSegmentUnlessHeld() {
         RecordGroup group = new RecordGroup();
         group.add(0, XlogInfo.RMGR, XlogInfo.SWITCH, 0);
         int slot = takeSlot();
@@ -133,6 +221,9 @@ final class WalInserter {
             long previous;
             long to;
             synchronized (placeLock) {
+                if (held) {
+                    return HELD;
+                }
                 if (layout.offsetInSegment(reservedLsn) == 0) {
                     return reservedLsn;
                 }

@@ -56,6 +56,19 @@ class ReplicationSlotsTest {
     }
 
     @Test
+    void aTemporarySlotHoldsWalAndIsGoneAfterARestart() throws Exception {
+        slots.create("t", 500, true);
+        assertEquals(500, slots.oldestLsn());
+        slots.acquire("t", 0, user("s1")).advance(700);
+        slots.save();
+        assertEquals(700, slots.oldestLsn());
+        assertEquals(700, slots.restartLsn("t").orElseThrow());
+        assertFalse(Files.exists(directory.resolve(ReplicationSlots.DIRECTORY).resolve("t")));
+        open();
+        assertTrue(slots.restartLsn("t").isEmpty());
+    }
+
+    @Test
     void aSlotHoldsAfterARestartWhatItHeldWhenItWasSaved() throws Exception {
         slots.create("s1", 0);
         assertEquals(Long.MAX_VALUE, slots.oldestLsn(), "it holds nothing yet");

@@ -100,8 +100,7 @@ class DoormanTest {
     void whoWasLetInUnderANameMayAskAsNoOther() {
         Peer s1 = new Peer("10.0.0.7:4000", "s1", false, Optional.of("s1"), Map.of());
         assertNull(refusal("tcp", s1, asksAs("s1")));
-        assertEquals(
-                "the session was let in as standby \"s1\", and asks as \"s2\"", refusal("tcp", s1, asksAs("s2")));
+        assertEquals("the session was let in as standby \"s1\", and asks as \"s2\"", refusal("tcp", s1, asksAs("s2")));
         assertNotNull(refusal("tcp", s1, new Message.BaseBackupRequest("s2", "", false)));
     }
 

@@ -25,6 +25,24 @@ class TimelineHistoryTest {
     Path directory;
 
     @Test
+    void eachTimelineOfAHistoryHasItsOwnAndASuccessor() {
+        TimelineHistory third = TimelineHistory.of(1)
+                .fork(0x1000, 2, "first")
+                .fork(0x1000, 5, "second, at once")
+                .fork(0x3000, 7, "third");
+        assertEquals(TimelineHistory.of(1), third.historyOf(1));
+        assertEquals(third, third.historyOf(7));
+        assertEquals(
+                third.ancestors().subList(0, third.ancestors().size() - 1),
+                third.historyOf(5).ancestors());
+        assertEquals(7, third.successorOf(5));
+        assertEquals(
+                5,
+                third.successorOf(
+                        third.ancestors().get(third.ancestors().size() - 2).timeline()));
+    }
+
+    @Test
     void theTextIsByteForByteWhatPostgresqlWrites() {
         assertEquals(
                 "1\t0/5325258\tno recovery target specified\n\n2\t0/6000000\tno recovery target specified\n",

@@ -1,6 +1,7 @@
 package lockstep.wal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -103,6 +105,57 @@ class WalTest {
             wal.awaitFlushed(endLsn);
         }
         assertEquals(threads * groups * 2, dump(endLsn).size());
+    }
+
+    @Test
+    void whoComesToALogThatIsHeldWaitsAndIsPartOfItOrIsToldWhyNot() throws Exception {
+        int threads = 40;
+        AtomicLong placed = new AtomicLong();
+        long heldLsn;
+        try (Wal wal = open(SyncMethod.FDATASYNC)) {
+            wal.start();
+            ExecutorService executor = Executors.newFixedThreadPool(threads);
+            Callable<Void> inserts = () -> {
+                RecordGroup group = new RecordGroup();
+                while (true) {
+                    wal.insert(group(group.clear(), 1, 100), (start, end) -> placed.incrementAndGet());
+                }
+            };
+            List<Future<Void>> clients = new ArrayList<>();
+            for (int i = 0; i < threads; i++) {
+                clients.add(executor.submit(inserts));
+            }
+            for (int round = 0; round < 20; round++) {
+                long seen = placed.get();
+                wal.holdInserting();
+                long countHeld = placed.get();
+                heldLsn = wal.reservedLsn();
+                wal.awaitFlushed(heldLsn);
+                assertEquals(heldLsn, wal.filledLsn(), "all places that were taken are filled");
+                long endLsn = wal.insertWhileHeld(group(new RecordGroup(), 2, 10), Placement.NONE);
+                wal.awaitFlushed(endLsn);
+                assertEquals(endLsn, wal.reservedLsn());
+                assertEquals(countHeld, placed.get());
+                wal.resumeInserting();
+                while (placed.get() == Math.max(seen, countHeld)) {
+                    Thread.onSpinWait();
+                }
+            }
+            wal.endInserting(() -> new IllegalStateException("another server goes on"));
+            long count = placed.get();
+            heldLsn = wal.reservedLsn();
+            for (Future<Void> client : clients) {
+                Throwable told =
+                        assertThrows(ExecutionException.class, client::get).getCause();
+                assertEquals("another server goes on", told.getMessage());
+            }
+            assertThrows(IllegalStateException.class, wal::switchSegment);
+            assertEquals(heldLsn, wal.filledLsn());
+            assertEquals(count, placed.get());
+            executor.shutdown();
+            wal.awaitFlushed(heldLsn);
+        }
+        assertEquals(placed.get() + 20, dump(heldLsn).size());
     }
 
     @Test

@@ -4,6 +4,7 @@ import java.util.function.LongSupplier;
 import java.util.function.ToLongFunction;
 import lockstep.commit.CommitLevel;
 import lockstep.io.Clock;
+import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.StandbyReason;
@@ -106,6 +107,13 @@ final class Acknowledger implements WalListener {
             sentNanos = clock.nanos();
             session.send(
                     new StandbyStatus(sentWrittenLsn, sentFlushedLsn, sentAppliedLsn, clock.micros(), replyRequested));
+        }
+    }
+
+    /** Says something else; lost if there is no session. */
+    synchronized void say(Message message) {
+        if (session != null) {
+            session.send(message);
         }
     }
 

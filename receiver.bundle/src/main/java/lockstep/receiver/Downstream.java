@@ -188,6 +188,11 @@ final class Downstream implements SendingServer, WalListener {
         senders.flushed(sendableLsn());
     }
 
+    /** Returns whether a standby of that name is connected. */
+    boolean serves(String name) {
+        return senders.find(name).isPresent();
+    }
+
     /** Returns what upstream is told of all standbys below this one. */
     DownstreamStatus status() {
         return senders.downstreamStatus();

@@ -85,7 +85,8 @@ final class Replication implements AutoCloseable {
             ResourceManagers managers,
             Upstream upstream,
             Optional<Archive> archive,
-            Rewind rewind)
+            Rewind rewind,
+            Succession succession)
             throws IOException {
         this.config = config;
         this.upstream = upstream;
@@ -132,6 +133,7 @@ final class Replication implements AutoCloseable {
                 upstream,
                 downstream,
                 rewind,
+                succession,
                 workers,
                 clock,
                 scan.lastRecordLsn(),

@@ -10,6 +10,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import lockstep.io.Clock;
 import lockstep.io.Commands;
@@ -42,6 +43,7 @@ import lockstep.rmgr.ResourceManagers;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Message.SwitchoverAnswer;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
 import lockstep.wal.TimelineHistory;
@@ -76,6 +78,9 @@ import org.slf4j.LoggerFactory;
  *   DAMAGED       redoes up to the damage, and says so; does not connect          STOPPED
  *   FAILED        says why it cannot start; changes nothing                       STOPPED
  * </pre>
+ *
+ * <p><b>A primary that hands over</b> ({@link Succession}) has a standby promoted like an operator, but waits on its session to be told
+ * what became of that. So the session is not left at first, though nothing that comes over it counts any more.
  *
  * <p><b>Threads.</b> The worker {@code startup} does all of this, and is redo's from then on. Others that it starts: {@code
  * wal-receiver} (sessions and timers), {@code wal-writer} and {@code wal-preparer}, {@code restartpoint}, {@code
@@ -140,6 +145,7 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile boolean recoveryEnded;
     private volatile boolean rebuildAsked;
     private volatile Worker startup;
+    private Supplier<List<String>> listening = List::of;
 
     private final AtomicReference<Promotion> promotion = new AtomicReference<>();
 
@@ -149,9 +155,10 @@ final class Standby implements StandbyControl, AutoCloseable {
     /**
      * A request to become a primary, under way.
      *
+     * @param byPrimary whether the primary has handed over: its session stays open until it has been told what became of that
      * @param reason for people
      */
-    private record Promotion(boolean force, String reason, CompletableFuture<Promoted> done) {}
+    private record Promotion(boolean force, boolean byPrimary, String reason, CompletableFuture<Promoted> done) {}
 
     /** A standby without an archive. */
     Standby(
@@ -213,6 +220,11 @@ final class Standby implements StandbyControl, AutoCloseable {
 
     static String conninfo(StandbyConfig config) {
         return config.primaries().stream().map(Endpoint::toString).collect(Collectors.joining(", "));
+    }
+
+    /** Tells where this server listens, which a primary that hands over wants to know. Called before {@link #start}, or never. */
+    void listensOn(Supplier<List<String>> endpoints) {
+        listening = endpoints;
     }
 
     /** Starts the thread {@code startup}, and returns. */
@@ -416,7 +428,8 @@ final class Standby implements StandbyControl, AutoCloseable {
                 config.recovery()
                         .restoreCommand()
                         .map(command -> new Archive(command, config.recovery().standbyMode(), commands, disk)),
-                new Rewind(disk, this::rebuild));
+                new Rewind(disk, this::rebuild),
+                succession());
         redo = replication.redo();
         if (paused) {
             redo.pause();
@@ -469,16 +482,69 @@ final class Standby implements StandbyControl, AutoCloseable {
 
     @Override
     public CompletionStage<Promoted> promote(boolean force) {
-        return request(force, "promoted by an operator");
+        return request(force, false, "promoted by an operator");
     }
 
-    private CompletionStage<Promoted> request(boolean force, String reason) {
-        Promotion asked = new Promotion(force, reason, new CompletableFuture<>());
+    private CompletionStage<Promoted> request(boolean force, boolean byPrimary, String reason) {
+        Promotion asked = new Promotion(force, byPrimary, reason, new CompletableFuture<>());
         if (!promotion.compareAndSet(null, asked)) {
             return CompletableFuture.failedFuture(new IllegalStateException("a promotion is under way"));
         }
         wake();
         return asked.done();
+    }
+
+    /** The primary may ask whether it can hand over to this standby, and do so; on threads of its session. */
+    private Succession succession() {
+        return new Succession() {
+            @Override
+            public SwitchoverAnswer answer(String primaryName) {
+                return new SwitchoverAnswer(
+                        String.join(",", listening.get()),
+                        obstacleToSuccession(primaryName).orElse(""));
+            }
+
+            @Override
+            public void takeOver() {
+                // Who asks while a promotion is under way is answered by what becomes of that.
+                CompletionStage<Promoted> asked = request(false, true, "switchover");
+                if (asked.toCompletableFuture().isCompletedExceptionally()) {
+                    log.warn("the primary hands over while this standby is being promoted anyway");
+                }
+            }
+        };
+    }
+
+    private Optional<String> obstacleToSuccession(String primaryName) {
+        if (promotion.get() != null) {
+            return Optional.of("it is being promoted");
+        }
+        if (phase != Phase.RUNNING) {
+            return Optional.of("it is " + phase + (problem.isEmpty() ? "" : ": " + problem) + ". Wait until it runs");
+        }
+        if (hasTarget() || !config.recovery().standbyMode()) {
+            return Optional.of("it is in archive recovery, and will end where its recovery.conf says");
+        }
+        RedoState state = redo.state();
+        if (state != RedoState.RUNNING && state != RedoState.WAITING) {
+            return Optional.of("its redo is " + state + ": " + redo.reason()
+                    + (state == RedoState.PAUSED ? "; run \"redo resume\" there" : ""));
+        }
+        if (missingRange().isPresent()) {
+            return Optional.of(
+                    "commits were acknowledged that it lacks: " + missingRange().get());
+        }
+        if (listening.get().isEmpty()) {
+            return Optional.of(
+                    "it listens nowhere, so that nobody could follow it as a primary. Start it with --listen URI, or run"
+                            + " \"set listen_addresses URI\" there");
+        }
+        if (replication.downstream().serves(primaryName)) {
+            return Optional.of("a standby named \"" + primaryName
+                    + "\" follows it already, and so would this server be called: give"
+                    + " that one another application_name");
+        }
+        return Optional.empty();
     }
 
     private void lookForTrigger() throws IOException {
@@ -487,7 +553,7 @@ final class Standby implements StandbyControl, AutoCloseable {
                 && disk.exists(config.triggerFile())) {
             disk.delete(config.triggerFile());
             log.info("the trigger file {} is there", config.triggerFile());
-            request(false, "trigger file");
+            request(false, false, "trigger file");
         }
     }
 
@@ -505,7 +571,9 @@ final class Standby implements StandbyControl, AutoCloseable {
                 become(Phase.PROMOTING, asked.reason());
                 problem = "";
                 replication.supply().end();
-                upstream.close();
+                if (!asked.byPrimary()) {
+                    upstream.close();
+                }
             }
             return redo.isAtTarget() ? promoteAtTarget(asked) : redoToTheEnd(asked);
         } catch (IOException | RuntimeException e) {
@@ -583,6 +651,9 @@ final class Standby implements StandbyControl, AutoCloseable {
     }
 
     private long promoted(Promotion asked, TimelineHistory history) {
+        if (asked.byPrimary()) {
+            replication.receiver().tookOver(history);
+        }
         become(Phase.PROMOTED, "timeline " + history.timeline() + " begins at " + Lsn.text(history.startLsn()));
         promoted.accept(replication.redone());
         asked.done().complete(new Promoted(history.timeline(), history.startLsn()));
@@ -592,15 +663,30 @@ final class Standby implements StandbyControl, AutoCloseable {
     private void refuse(Promotion asked, String reason) {
         String text = "this server is not promoted: " + reason;
         log.error("{}", text);
-        if (phase == Phase.PROMOTING) {
+        boolean left = phase == Phase.PROMOTING;
+        if (left) {
             become(Phase.RUNNING, text);
             replication.supply().begin();
+        }
+        if (asked.byPrimary()) {
+            replication.receiver().decline(text);
+            upstream.close();
+        }
+        if (left || asked.byPrimary()) {
             upstream.start(replication.receiver());
         }
         keptLsn = 0;
         promotion.set(null);
         problem = recoveryEnded ? text : problem;
         asked.done().completeExceptionally(new IllegalStateException(text));
+    }
+
+    /** Returns the endpoint of the server that this one follows, or tries to; empty if there is none. */
+    String primaryEndpoint() {
+        String tried = upstream.endpoint();
+        return tried.isEmpty() && !config.primaries().isEmpty()
+                ? config.primaries().get(0).toString()
+                : tried;
     }
 
     /** Returns who serves standbys of this one, once the WAL is open. */
@@ -661,7 +747,10 @@ final class Standby implements StandbyControl, AutoCloseable {
     }
 
     private void promoteWhereRecoveryEnded() {
-        request(true, hasTarget() ? "recovery target " + config.recovery().target() : "no recovery target specified");
+        request(
+                true,
+                false,
+                hasTarget() ? "recovery target " + config.recovery().target() : "no recovery target specified");
     }
 
     private String whereRecoveryEnded() {

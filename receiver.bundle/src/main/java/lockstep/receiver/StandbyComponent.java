@@ -3,6 +3,7 @@ package lockstep.receiver;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import lockstep.commit.PrimaryAddress;
 import lockstep.commit.StandbyNames;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
@@ -25,6 +26,7 @@ import lockstep.receiver.api.StandbyControl;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManager;
 import lockstep.rmgr.ResourceManagers;
+import lockstep.send.Listeners;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Transport;
@@ -37,6 +39,7 @@ import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.condition.Condition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,7 +64,15 @@ public final class StandbyComponent {
     private final Transports transports = new Transports();
     private final Standby standby;
 
+    /** There while this server is configured to listen. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    volatile Listeners listeners;
+
     private ServiceRegistration<StandbyControl> service;
+    private ServiceRegistration<PrimaryAddress> addressService;
     private ServiceRegistration<?> sendersService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
@@ -141,7 +152,7 @@ public final class StandbyComponent {
                 backupOnly,
                 recovery.triggerFile(),
                 recovery.keepWal().equals("all"),
-                recovery.relayAck().equals("downstream")
+                server.relayAck().equals("downstream")
                         ? Optional.of(StandbyNames.parse(server.synchronousStandbyNames()))
                         : Optional.empty());
     }
@@ -149,6 +160,8 @@ public final class StandbyComponent {
     @Activate
     void activate() {
         service = context.registerService(StandbyControl.class, standby, null);
+        addressService = context.registerService(PrimaryAddress.class, standby::primaryEndpoint, null);
+        standby.listensOn(this::listening);
         standby.start();
         ready = Readiness.register(context);
         frameworkStop = new FrameworkStop(context, this::stop);
@@ -178,6 +191,16 @@ public final class StandbyComponent {
         transports.remove(transport);
     }
 
+    private List<String> listening() {
+        Listeners present = listeners;
+        return present == null
+                ? List.of()
+                : present.view().stream()
+                        .filter(Listeners.View::isListening)
+                        .map(Listeners.View::endpoint)
+                        .toList();
+    }
+
     @Deactivate
     void deactivate() {
         frameworkStop.close();
@@ -204,6 +227,7 @@ public final class StandbyComponent {
                 sendersService.unregister();
             }
             ready.unregister();
+            addressService.unregister();
             service.unregister();
             service = null;
         }

@@ -63,6 +63,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private final Workers workers;
     private final Clock clock;
     private volatile Conversation conversation;
+    private volatile boolean last;
     private volatile Worker worker;
 
     // Guarded by this; volatile where status looks.
@@ -89,6 +90,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             nextEndpoint = 0;
             pauseNanos = FIRST_PAUSE_NANOS;
             lastError = "";
+            last = false;
             become(ReceiverState.STARTING, "the standby starts");
         }
         transports.addListener(this);
@@ -158,6 +160,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         backOff(text);
     }
 
+    /** The present session is the last one, until {@link #close} and {@link #start}; on its thread. */
+    void openNoOther() {
+        last = true;
+    }
+
     private void endLink(String cause, boolean backOff) {
         Link open = link;
         if (open != null) {
@@ -199,6 +206,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             }
         }
         Link open = link;
+        if (open == null && last) {
+            return UNTIL_WOKEN;
+        }
         if (open == null) {
             long elsewhere = isRoundBegun() ? 0 : conversation.beforeRound();
             if (elsewhere == 0) {

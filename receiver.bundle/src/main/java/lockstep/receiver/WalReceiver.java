@@ -21,6 +21,10 @@ import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.StartReplication;
+import lockstep.transport.api.Message.SwitchoverAnswer;
+import lockstep.transport.api.Message.SwitchoverRequest;
+import lockstep.transport.api.Message.TakeOver;
+import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.wal.ReadResult;
@@ -107,6 +111,7 @@ final class WalReceiver implements Conversation {
     private final Upstream upstream;
     private final Downstream downstream;
     private final Rewind rewind;
+    private final Succession succession;
     private final Workers workers;
     private final Clock clock;
     private final LongSupplier beforeRound;
@@ -117,6 +122,9 @@ final class WalReceiver implements Conversation {
 
     /** Whether the primary of this session has said from where it sends, and that was right. */
     private boolean agreed;
+
+    /** The primary has handed over: nothing that it says counts any more. */
+    private volatile boolean takingOver;
 
     private long lastCorruptLsn = -1;
 
@@ -148,6 +156,7 @@ final class WalReceiver implements Conversation {
             Upstream upstream,
             Downstream downstream,
             Rewind rewind,
+            Succession succession,
             Workers workers,
             Clock clock,
             long lastRecordLsn,
@@ -163,12 +172,14 @@ final class WalReceiver implements Conversation {
         this.upstream = upstream;
         this.downstream = downstream;
         this.rewind = rewind;
+        this.succession = succession;
         this.workers = workers;
         this.clock = clock;
         this.primaryFlushedLsn = primaryFlushedLsn;
         this.beforeRound = beforeRound;
         checkFrom(wal.filledLsn(), lastRecordLsn);
-        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys of this one.
+        // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys
+        // of this one.
         long appliedByOthers = config.acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
         LongSupplier appliedLsn = identity.format().isPostgres() ? () -> appliedByOthers : redo::appliedLsn;
         acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
@@ -204,6 +215,7 @@ final class WalReceiver implements Conversation {
 
     @Override
     public void begin(Session session) {
+        takingOver = false;
         ControlFile file = control.get();
         session.send(downstream.status());
         session.send(new StartReplication(
@@ -218,6 +230,9 @@ final class WalReceiver implements Conversation {
 
     @Override
     public void received(Session session, Message message) throws IOException {
+        if (takingOver) {
+            return;
+        }
         if (message instanceof WalData data && agreed) {
             sentMicros = data.sentAtMicros();
             latestEndLsn = data.endLsn();
@@ -239,11 +254,42 @@ final class WalReceiver implements Conversation {
         } else if (message instanceof DegradedRange degraded) {
             missing.told(degraded);
             downstream.degraded(degraded);
+        } else if (message instanceof SwitchoverRequest asked && agreed) {
+            acks.say(succession.answer(asked.primaryName()));
+        } else if (message instanceof TakeOver handedOver && agreed) {
+            takeOver(handedOver.endLsn());
         } else {
             upstream.refuse(
                     RefusalCode.PROTOCOL,
                     "the primary sent " + message.getClass().getSimpleName() + ", which has no place here");
         }
+    }
+
+    /**
+     * The primary has handed over. Nothing comes from it any more, and no other session is opened before it is decided what becomes
+     * of it: the primary takes the next question for WAL as the word that this server has not taken over.
+     */
+    private void takeOver(long endLsn) {
+        if (wal.filledLsn() != endLsn || acks.flushedLsn() != endLsn) {
+            acks.say(new SwitchoverAnswer(
+                    "",
+                    "the primary's WAL ends at " + Lsn.text(endLsn) + ", this standby has it up to "
+                            + Lsn.text(wal.filledLsn()) + " and has flushed it up to " + Lsn.text(acks.flushedLsn())));
+            return;
+        }
+        takingOver = true;
+        upstream.openNoOther();
+        succession.takeOver();
+    }
+
+    /** Tells the primary that handed over that this server has taken its place. */
+    void tookOver(TimelineHistory history) {
+        acks.say(new TookOver(history.timeline(), history.startLsn()));
+    }
+
+    /** Tells the primary that handed over that this server goes on as a standby; the session is to be closed next. */
+    void decline(String why) {
+        acks.say(new SwitchoverAnswer("", why));
     }
 
     private void primaryFlushed(long lsn) {
@@ -302,17 +348,19 @@ final class WalReceiver implements Conversation {
         long keepLsn = Math.min(answer.startLsn(), forkLsn);
         boolean mine = file.state() != ControlFile.State.IN_RECOVERY;
         if (keepLsn < endLsn) {
-            if (!mine && keepLsn >= lastSettledLsn()) {
+            if (rewind.isRequested()) {
+                if (!rewind(keepLsn, endLsn)) {
+                    return;
+                }
+            } else if (!mine && keepLsn >= lastSettledLsn()) {
                 log.warn(
                         "the WAL is cut back from {} to {}: the rest is not part of the primary's log, and was never flushed"
                                 + " by the one it came from",
                         Lsn.text(endLsn),
                         Lsn.text(keepLsn));
                 cutBack(keepLsn, WalReader.UNKNOWN);
-            } else if (!rewind.isRequested()) {
+            } else {
                 diverged(answer, keepLsn, endLsn);
-                return;
-            } else if (!rewind(keepLsn, endLsn)) {
                 return;
             }
         }

@@ -10,13 +10,18 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.Commits;
+import lockstep.commit.PendingCommit;
+import lockstep.commit.Visibility;
 import lockstep.io.Disk;
 import lockstep.rmgr.BackupSink;
 import lockstep.rmgr.ResourceManager;
+import lockstep.wal.RecordGroup;
 import lockstep.wal.WalRecord;
 
 /** The smallest honest resource manager: a set of numbers. */
-final class Numbers implements ResourceManager {
+final class Numbers implements ResourceManager, Visibility {
     static final int ID = 200;
     static final String PATH = "numbers/set";
 
@@ -33,6 +38,41 @@ final class Numbers implements ResourceManager {
     /** Returns the file of a set that is empty. */
     static byte[] emptyFile() {
         return new byte[Long.BYTES];
+    }
+
+    /** A commit of one number, on a primary. */
+    private static final class NumberCommit extends PendingCommit {
+        private final long number;
+
+        NumberCommit(Numbers numbers, long number) {
+            super(numbers);
+            this.number = number;
+        }
+    }
+
+    PendingCommit commit(Commits commits, long number, CommitLevel level) {
+        RecordGroup group = new RecordGroup();
+        int xid = commits.nextXid();
+        group.add(xid, ID, 0, Long.BYTES).putLong(number);
+        NumberCommit commit = new NumberCommit(this, number);
+        commits.commit(group, xid, level, commit);
+        return commit;
+    }
+
+    @Override
+    public synchronized void settle(PendingCommit commit) {
+        visible.add(((NumberCommit) commit).number);
+        appliedLsn = commit.lsn();
+    }
+
+    @Override
+    public void releaseEarly(PendingCommit commit) {
+        throw new AssertionError("these tests commit at one level");
+    }
+
+    @Override
+    public void publish() {
+        // What is taken in can be seen at once.
     }
 
     synchronized Set<Long> numbers() {

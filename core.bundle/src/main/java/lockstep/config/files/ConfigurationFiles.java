@@ -9,10 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import lockstep.config.Parameter;
 import lockstep.config.ParameterException;
@@ -57,11 +60,12 @@ import org.slf4j.LoggerFactory;
  *   bundle installed, updated      its PIDs configured; what is wrong with its values is logged, and its PID withheld
  *   bundle uninstalled             its configurations deleted
  *   promotion                      recovery.conf is done with: PIDs as those of a primary
+ *   switchover                     recovery.conf is made, on the disk first; then PIDs as those of a standby
  *   set, reload                    checked, then file, then PIDs; or refused, and nothing has changed
  * </pre>
  *
  * <p>A parameter is known for as long as its bundle is installed, even if an operator has stopped it. The role of the
- * server, primary or standby, is settled at start, and changes only with a promotion: then the PID of one is deleted and that
+ * server, primary or standby, is settled at start, and changes only with a promotion or a switchover: then the PID of one is deleted and that
  * of the other configured, in this order, and the rest stays.
  *
  * <p><b>Threads.</b> Bundles come and go under the framework's locks, so its events only wake a thread that looks for
@@ -75,10 +79,18 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
 
     private static final long RETRY_NANOS = 1_000_000_000;
     private static final int MAX_FILE_BYTES = 1 << 20;
+    private static final String APPLICATION_NAME = "application_name";
+    private static final String CONNINFO = "primary_conninfo";
+    private static final String FOLLOWING_HEADER = """
+            # This server is a standby, since it handed over in a switchover. Parameters, one a line, as in
+            # lockstep.conf: name = value
+
+            """;
     private static final String METATYPE_FOLDER = "OSGI-INF/metatype";
 
     private final BundleContext context;
     private final ConfigurationAdmin admin;
+    private final DataDirectory directory;
     private final Disk disk;
     private final Shutdown shutdown;
     private final Worker worker;
@@ -86,7 +98,9 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
     private final FrameworkListener framework;
 
     private volatile Settings settings;
+    private volatile boolean bundlesChanged = true;
     private volatile boolean promoted;
+    private volatile boolean following;
     private boolean refused;
 
     /** Made by the framework. */
@@ -100,12 +114,16 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         this.context = context;
         this.admin = admin;
         this.shutdown = shutdown;
+        this.directory = directory;
         disk = new FileDisk(directory.path());
         for (String pid : configuredPids()) {
             admin.getConfiguration(pid, "?").delete();
         }
         worker = new ThreadWorkers().start("configuration", this::look);
-        bundles = event -> worker.wake();
+        bundles = event -> {
+            bundlesChanged = true;
+            worker.wake();
+        };
         framework = event -> worker.wake();
         context.addBundleListener(bundles);
         context.addFrameworkListener(framework);
@@ -193,6 +211,66 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         worker.wake();
     }
 
+    @Override
+    public String standbyName() {
+        try {
+            return formerly(APPLICATION_NAME)
+                    .orElse(directory.path().toAbsolutePath().getFileName().toString());
+        } catch (ParameterException | IOException e) {
+            log.warn("{} cannot be read: {}", Promotion.DONE_FILE, e.getMessage());
+            return directory.path().toAbsolutePath().getFileName().toString();
+        }
+    }
+
+    /** Returns what a parameter was when this server was a standby last. */
+    private Optional<String> formerly(String parameter) throws ParameterException, IOException {
+        return read(Promotion.DONE_FILE).flatMap(file -> file.last(parameter)).map(ConfFile.Entry::value);
+    }
+
+    @Override
+    public synchronized void prepareToFollow(String endpoints) throws IOException {
+        try {
+            ConfFile file = new ConfFile(Definition.RECOVERY_FILE, FOLLOWING_HEADER)
+                    .with("standby_mode", "on")
+                    .with(APPLICATION_NAME, standbyName())
+                    .with(CONNINFO, withFormer(endpoints));
+            for (String kept : List.of("restore_command", "trigger_file")) {
+                Optional<String> value = formerly(kept);
+                if (value.isPresent()) {
+                    file = file.with(kept, value.get());
+                }
+            }
+            Settings next = settings().asStandby(file);
+            if (!next.problems().isEmpty()) {
+                throw new IOException(
+                        "this server's configuration is not good for a standby: " + String.join("; ", next.problems()));
+            }
+            disk.writeAtomically(file.name(), ByteBuffer.wrap(file.text().getBytes(StandardCharsets.UTF_8)));
+        } catch (ParameterException e) {
+            throw new IOException(e.getMessage(), e);
+        }
+    }
+
+    /** Returns the endpoints and, after them, those that this server tried when it was a standby last. */
+    private String withFormer(String endpoints) throws ParameterException, IOException {
+        Set<String> all = new LinkedHashSet<>(List.of(endpoints.split(",", -1)));
+        formerly(CONNINFO).ifPresent(former -> all.addAll(List.of(former.strip().split("[,\\s]+", -1))));
+        return all.stream().filter(endpoint -> !endpoint.isEmpty()).collect(Collectors.joining(","));
+    }
+
+    @Override
+    public synchronized void stayPrimary() throws IOException {
+        if (!settings().isStandby() && disk.exists(Definition.RECOVERY_FILE)) {
+            disk.delete(Definition.RECOVERY_FILE);
+        }
+    }
+
+    @Override
+    public void follow() {
+        following = true;
+        worker.wake();
+    }
+
     private Settings settings() {
         Settings now = settings;
         if (now == null) {
@@ -204,13 +282,20 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
     /** Brings the settings up to what bundles there are. Does nothing where nothing has changed. */
     private synchronized long look() {
         if (isFrameworkActive() && !refused) {
-            if (settings == null) {
-                start();
-            } else {
-                follow();
-            }
             if (promoted) {
                 return becomePrimary();
+            }
+            if (following) {
+                return becomeStandby();
+            }
+            // Reading what all bundles declare takes its time, which a change of the role has not.
+            if (bundlesChanged) {
+                bundlesChanged = false;
+                if (settings == null) {
+                    start();
+                } else {
+                    lookForBundles();
+                }
             }
         }
         return Step.UNTIL_WOKEN;
@@ -259,7 +344,19 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         }
     }
 
-    private void follow() {
+    private long becomeStandby() {
+        try {
+            apply(settings.asStandby(recoveryFile().orElseThrow(ConfigurationFiles::recoveryFileGone)));
+            following = false;
+            return Step.UNTIL_WOKEN;
+        } catch (ParameterException | IOException e) {
+            log.error(
+                    "{} cannot be read, which has to be before this server is a standby", Definition.RECOVERY_FILE, e);
+            return RETRY_NANOS;
+        }
+    }
+
+    private void lookForBundles() {
         Definitions declared = declared();
         if (!declared.equals(settings.definitions())) {
             Settings next = settings.with(declared);

@@ -125,6 +125,11 @@ final class Settings {
         return with(server, Optional.empty());
     }
 
+    /** Returns what is to be when a primary becomes a standby, which the file makes it. */
+    Settings asStandby(ConfFile newRecovery) {
+        return with(server, Optional.of(newRecovery));
+    }
+
     /** Returns what is to be after a parameter got another value, which has been checked. */
     Settings with(Definition definition, Definition.Value value) {
         return definition.file().equals(server.name())

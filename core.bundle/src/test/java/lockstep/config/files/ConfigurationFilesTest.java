@@ -132,6 +132,33 @@ class ConfigurationFilesTest {
     }
 
     @Test
+    void aPrimaryThatHandsOverBecomesAStandbyAndTriesTheNewPrimaryFirst() throws Exception {
+        install("more", "lockstep.standby", "standbyMode", "true", "", "applicationName", "walreceiver", "");
+        write("recovery.done", "application_name = s9\nprimary_conninfo = 'tcp://h:1, tcp://h:2'\n");
+        start();
+        new Watch("lockstep.primary").next();
+        assertEquals("s9", files.standbyName());
+
+        files.prepareToFollow("tcp://h:2,tcp://h:3");
+        String made = read("recovery.conf");
+        assertTrue(made.contains("\nprimary_conninfo = 'tcp://h:2,tcp://h:3,tcp://h:1'\n"), made);
+        assertTrue(made.contains("\napplication_name = s9\n"), made);
+        assertEquals(List.of("lockstep.primary", "lockstep.server"), pids(), "nothing has changed yet");
+        files.stayPrimary();
+        assertFalse(Files.exists(directory.resolve("recovery.conf")));
+
+        files.prepareToFollow("tcp://h:3");
+        files.follow();
+        assertEquals(
+                "tcp://h:3,tcp://h:1,tcp://h:2",
+                new Watch("lockstep.standby").next().get("primaryConninfo"));
+        assertEquals(List.of("lockstep.server", "lockstep.standby"), pids());
+        files.stayPrimary();
+        assertTrue(Files.exists(directory.resolve("recovery.conf")), "it is a standby by now");
+        assertFalse(files.set("primary_conninfo", "tcp://h:4"));
+    }
+
+    @Test
     void filesWithProblemsEndTheServerAndNothingIsHandedOut() throws Exception {
         write("lockstep.conf", "wal_bufers = 16MB\nwal_buffers = 16XB\n");
         framework.start();

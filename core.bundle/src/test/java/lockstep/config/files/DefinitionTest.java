@@ -156,6 +156,7 @@ class DefinitionTest {
                         "recovery_target_time",
                         "recovery_target_timeline",
                         "recovery_target_xid",
+                        "relay_ack",
                         "restore_command",
                         "standby_mode",
                         "trigger_file",

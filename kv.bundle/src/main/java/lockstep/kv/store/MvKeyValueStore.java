@@ -8,7 +8,9 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import lockstep.commit.CommitLevel;
 import lockstep.commit.Commits;
+import lockstep.commit.NotPrimaryException;
 import lockstep.commit.PendingCommit;
+import lockstep.commit.PrimaryAddress;
 import lockstep.io.DataDirectory;
 import lockstep.kv.Digest;
 import lockstep.kv.KeyValueStore;
@@ -53,6 +55,13 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
             policyOption = ReferencePolicyOption.GREEDY)
     volatile Commits commits;
 
+    /** There while this server is a standby. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    volatile PrimaryAddress primary;
+
     private volatile PrefixStore store;
     private volatile boolean wasOpen;
 
@@ -80,11 +89,14 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
      * @param level null for the default
      */
     PendingCommit commit(List<Change> changes, CommitLevel level) {
-        PrefixStore target = opened();
         Commits to = commits;
         if (to == null) {
-            throw new IllegalStateException("this server is a standby: write to its primary");
+            if (!wasOpen) {
+                opened(); // says that the server is still recovering
+            }
+            throw notPrimary();
         }
+        PrefixStore target = opened();
         int xid = to.nextXid();
         RecordGroup pooled = groups.poll();
         RecordGroup group = pooled == null ? new RecordGroup() : pooled.clear();
@@ -95,6 +107,14 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
             groups.offer(group);
         }
         return commit;
+    }
+
+    private NotPrimaryException notPrimary() {
+        PrimaryAddress known = primary;
+        String endpoint = known == null ? "" : known.endpoint();
+        return new NotPrimaryException(
+                "this server is a standby: write to its primary" + (endpoint.isEmpty() ? "" : ", at " + endpoint),
+                endpoint);
     }
 
     @Override

@@ -1,14 +1,22 @@
 package lockstep.shell.command;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.ByteArrayOutputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import lockstep.commit.NotPrimaryException;
+import lockstep.io.DataDirectory;
 import lockstep.kv.KeyValueStore;
 import org.apache.felix.service.command.CommandSession;
 import org.apache.felix.service.command.Descriptor;
@@ -23,7 +31,7 @@ import org.osgi.service.component.annotations.Reference;
 @GogoCommand(scope = "lockstep", function = "load")
 public final class LoadCommand {
     private static final String USAGE =
-            "load [--input FILE] [--acked FILE] [--clients N | --outstanding N] [--seconds S]"
+            "load [--input FILE] [--acked FILE [--append]] [--follow DIR] [--clients N | --outstanding N] [--seconds S]"
                     + " [--bytes B] [--commit LEVEL] [--progress] [--json]";
     private static final int MAX_CLIENTS = 10_000;
     private static final int MAX_OUTSTANDING = 1_000_000;
@@ -32,11 +40,13 @@ public final class LoadCommand {
     private static final long FOREVER_NANOS = TimeUnit.DAYS.toNanos(365);
 
     private final LocalServer server;
+    private final Path ownDirectory;
 
     /** Made by the framework. */
     @Activate
-    public LoadCommand(@Reference LocalServer server) {
+    public LoadCommand(@Reference LocalServer server, @Reference DataDirectory directory) {
         this.server = server;
+        ownDirectory = directory.path().toAbsolutePath();
     }
 
     /** Loads. */
@@ -49,6 +59,13 @@ public final class LoadCommand {
             @Descriptor("FILE: made anew, gets the number of each record and a newline after its acknowledgement")
                     @Parameter(names = "--acked", absentValue = Words.NONE)
                     String acked,
+            @Descriptor("the file of --acked is not made anew, but goes on at its end")
+                    @Parameter(names = "--append", presentValue = "true", absentValue = "false")
+                    boolean append,
+            @Descriptor(
+                            "DIR: when this server hands over, go on at the server of this machine that runs on DIR, and back")
+                    @Parameter(names = "--follow", absentValue = Words.NONE)
+                    String follow,
             @Descriptor("N: so many clients, each waiting for its commit before the next; 1 without it")
                     @Parameter(names = "--clients", absentValue = Words.NONE)
                     String clients,
@@ -80,6 +97,10 @@ public final class LoadCommand {
         if (!input.equals(Words.NONE) && !bytes.equals(Words.NONE)) {
             throw new IllegalArgumentException("--bytes is for generated records, and --input brings its own");
         }
+        if (!input.equals(Words.NONE) && !follow.equals(Words.NONE)) {
+            throw new IllegalArgumentException(
+                    "--follow is for generated records: of a file, the next line is not known there");
+        }
         int clientCount = number("--clients", clients, 1, MAX_CLIENTS);
         int window = number("--outstanding", outstanding, 1, MAX_OUTSTANDING);
         int valueBytes = number("--bytes", bytes, DEFAULT_BYTES, KeyValueStore.MAX_VALUE_BYTES);
@@ -94,13 +115,54 @@ public final class LoadCommand {
                         : new LineRecords(open(file(session, input)));
                 OutputStream acks = acked.equals(Words.NONE)
                         ? OutputStream.nullOutputStream()
-                        : new FileOutputStream(file(session, acked).toFile())) {
+                        : new FileOutputStream(file(session, acked).toFile(), append)) {
             Load load = new Load(new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos));
             LoadProgress shown = new LoadProgress(new CommitWait(server, console.err()), console, progress);
             Load.Result result = load.run(shown);
             shown.end();
+            if (!follow.equals(Words.NONE) && load.failure().orElse(null) instanceof NotPrimaryException moved) {
+                long left = TimeUnit.NANOSECONDS.toSeconds(nanos - result.nanos());
+                console.err().println(moved.getMessage());
+                console.out().println(report(result).present(json));
+                List<String> there = new ArrayList<>(List.of("load", "--seconds", Long.toString(Math.max(1, left))));
+                option(there, "--clients", clients);
+                option(there, "--outstanding", outstanding);
+                option(there, "--bytes", bytes);
+                option(there, "--commit", level);
+                if (!acked.equals(Words.NONE)) {
+                    there.addAll(List.of("--acked", file(session, acked).toString(), "--append"));
+                }
+                flag(there, "--progress", progress);
+                flag(there, "--json", json);
+                there.addAll(List.of("--follow", ownDirectory.toString()));
+                return goOn(new OtherServer(file(session, follow), session.currentDir()), there, console);
+            }
             return finish(load, result, console, json);
         }
+    }
+
+    private static void option(List<String> command, String name, String value) {
+        if (!value.equals(Words.NONE)) {
+            command.addAll(List.of(name, value));
+        }
+    }
+
+    private static void flag(List<String> command, String name, boolean given) {
+        if (given) {
+            command.add(name);
+        }
+    }
+
+    private static String goOn(OtherServer other, List<String> command, Console console)
+            throws IOException, InterruptedException {
+        other.awaitPrimary();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        int status = other.run(command, new PrintStream(out, true, UTF_8), console.err());
+        if (status != 0) {
+            console.out().print(out.toString(UTF_8));
+            throw new IllegalStateException("the load ended early at the server that it followed");
+        }
+        return out.toString(UTF_8).stripTrailing();
     }
 
     private static int number(String option, String text, int whenAbsent, int most) {

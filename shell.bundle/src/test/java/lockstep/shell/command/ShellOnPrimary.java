@@ -111,7 +111,7 @@ final class ShellOnPrimary implements AutoCloseable {
         wal.addManager(store);
         add(new StoreCommands(server), "put", "get", "del", "scan", "digest");
         add(new CommitCommands(server, data), "commit");
-        add(new LoadCommand(server), "load");
+        add(new LoadCommand(server, data), "load");
         add(new ServerCommands(server, data), "status", "queue", "checkpoint");
         add(new DegradedCommands(data), "degraded");
         add(new ReplicationCommands(server), "standbys", "receiver", "redo", "rebuild");

@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 public record Endpoint(URI uri) {
     /** A password in front of a host, or the value of an option that holds one. */
     private static final Pattern SECRET = Pattern.compile(
-            "(?<=://)([^/?#:@\\s]*:)[^/?#\\s]*(?=@)|\\b((?:ssl)?password\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|[^&#\\s']*)",
+            "(?<=//)([^/?#:@\\s]*:)(?:[^/?#\\s]*|[^,\\s]*)(?=@)|\\b((?:ssl)?password\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|[^&#\\s']*)",
             Pattern.CASE_INSENSITIVE);
 
     /** Checks that there is a scheme. */
@@ -41,8 +41,8 @@ public record Endpoint(URI uri) {
     /** Returns a text that may hold endpoints as it can be shown: passwords in them are replaced by asterisks. */
     public static String withoutSecrets(String text) {
         return SECRET.matcher(text)
-                .replaceAll(found -> Matcher.quoteReplacement(
-                        (found.group(1) == null ? found.group(2) : found.group(1)) + "***"));
+                .replaceAll(found ->
+                        Matcher.quoteReplacement((found.group(1) == null ? found.group(2) : found.group(1)) + "***"));
     }
 
     /** Returns the scheme, which names the transport. */

@@ -16,6 +16,10 @@ import java.util.List;
  *                                ←             ReplicationStarted, or Refusal and the end of the session
  *                                ←             DegradedRange, WalData, Keepalive…
  *   StandbyStatus, StandbyReason, DownstreamStatus →
+ *                                ←             SwitchoverRequest
+ *   SwitchoverAnswer             →
+ *                                ←             TakeOver, after the last WAL
+ *   TookOver, or SwitchoverAnswer and the end of the session →
  * </pre>
  *
  * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
@@ -138,6 +142,38 @@ public sealed interface Message {
             standbys = List.copyOf(standbys);
         }
     }
+
+    /**
+     * Asks a standby that is sent WAL whether it could take the primary's place. It answers at once, and nothing has changed.
+     *
+     * @param primaryName what the primary would call itself as a standby
+     */
+    record SwitchoverRequest(String primaryName) implements Message {}
+
+    /**
+     * Says whether a standby can take the primary's place; also, after {@link TakeOver}, that it does not.
+     *
+     * @param endpoints where it listens, and would be reached as a primary; separated by commas, as in {@code primary_conninfo}
+     * @param obstacle why it cannot, and what to do; empty if it can
+     */
+    record SwitchoverAnswer(String endpoints, String obstacle) implements Message {}
+
+    /**
+     * Hands over: the primary takes no commits any more, and this standby has all its WAL. The standby becomes a primary and says
+     * so ({@link TookOver}), or declines ({@link SwitchoverAnswer}) and ends the session. A standby that was told this opens no
+     * other session unless it has decided not to take over; so its next {@link StartReplication} says that it has not.
+     *
+     * @param endLsn where the primary's WAL ends, and the standby's
+     */
+    record TakeOver(long endLsn) implements Message {}
+
+    /**
+     * Says that the standby is the primary from now on: that is on its disk, and it takes commits in a moment.
+     *
+     * @param timeline the timeline it has opened
+     * @param startLsn where that begins
+     */
+    record TookOver(int timeline, long startLsn) implements Message {}
 
     /**
      * Asks for all that a standby with an empty data directory needs.

@@ -48,6 +48,9 @@ public final class MessageCodec {
     /** The longest path of a file, in bytes of UTF-8. */
     public static final int MAX_PATH_BYTES = 1024;
 
+    /** The longest list of endpoints, in bytes of UTF-8. */
+    public static final int MAX_ENDPOINTS_BYTES = 4096;
+
     /** The longest text for people, in bytes of UTF-8. */
     public static final int MAX_TEXT_BYTES = 4096;
 
@@ -98,7 +101,11 @@ public final class MessageCodec {
                 13,
                 Long.BYTES + Integer.BYTES + COUNT_BYTES,
                 MAX_DOWNSTREAM_STANDBYS * (DOWNSTREAM_STANDBY_BYTES + 2 * MAX_NAME_BYTES)),
-        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES);
+        DEGRADED_RANGE(14, 2 * Long.BYTES + COUNT_BYTES, MAX_TEXT_BYTES),
+        SWITCHOVER_REQUEST(15, COUNT_BYTES, MAX_NAME_BYTES),
+        SWITCHOVER_ANSWER(16, 2 * COUNT_BYTES, MAX_ENDPOINTS_BYTES + MAX_TEXT_BYTES),
+        TAKE_OVER(17, Long.BYTES, 0),
+        TOOK_OVER(18, Integer.BYTES + Long.BYTES, 0);
 
         private static final Type[] BY_CODE = values();
 
@@ -229,6 +236,14 @@ public final class MessageCodec {
             return Type.DOWNSTREAM_STATUS;
         } else if (message instanceof Message.DegradedRange) {
             return Type.DEGRADED_RANGE;
+        } else if (message instanceof Message.SwitchoverRequest) {
+            return Type.SWITCHOVER_REQUEST;
+        } else if (message instanceof Message.SwitchoverAnswer) {
+            return Type.SWITCHOVER_ANSWER;
+        } else if (message instanceof Message.TakeOver) {
+            return Type.TAKE_OVER;
+        } else if (message instanceof Message.TookOver) {
+            return Type.TOOK_OVER;
         }
         throw new AssertionError(message);
     }
@@ -260,6 +275,10 @@ public final class MessageCodec {
             return bytes;
         } else if (message instanceof Message.DegradedRange m) {
             return text(m.reason()).length;
+        } else if (message instanceof Message.SwitchoverRequest m) {
+            return standbyName(m.primaryName()).length;
+        } else if (message instanceof Message.SwitchoverAnswer m) {
+            return endpoints(m.endpoints()).length + text(m.obstacle()).length;
         }
         return 0;
     }
@@ -315,6 +334,15 @@ public final class MessageCodec {
         } else if (message instanceof Message.DegradedRange m) {
             body.putLong(m.startLsn()).putLong(m.endLsn());
             putString(body, text(m.reason()));
+        } else if (message instanceof Message.SwitchoverRequest m) {
+            putString(body, standbyName(m.primaryName()));
+        } else if (message instanceof Message.SwitchoverAnswer m) {
+            putString(body, endpoints(m.endpoints()));
+            putString(body, text(m.obstacle()));
+        } else if (message instanceof Message.TakeOver m) {
+            body.putLong(m.endLsn());
+        } else if (message instanceof Message.TookOver m) {
+            body.putInt(m.timeline()).putLong(m.startLsn());
         }
     }
 
@@ -369,6 +397,11 @@ public final class MessageCodec {
                     new Message.DownstreamStatus(body.getLong(), omitted(body.getInt()), downstream(body));
                 case DEGRADED_RANGE ->
                     new Message.DegradedRange(body.getLong(), body.getLong(), string(body, MAX_TEXT_BYTES));
+                case SWITCHOVER_REQUEST -> new Message.SwitchoverRequest(string(body, MAX_NAME_BYTES));
+                case SWITCHOVER_ANSWER ->
+                    new Message.SwitchoverAnswer(string(body, MAX_ENDPOINTS_BYTES), string(body, MAX_TEXT_BYTES));
+                case TAKE_OVER -> new Message.TakeOver(body.getLong());
+                case TOOK_OVER -> new Message.TookOver(body.getInt(), body.getLong());
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);
@@ -564,6 +597,10 @@ public final class MessageCodec {
 
     private static byte[] slotName(String name) {
         return utf8("slot name", name, MAX_NAME_BYTES);
+    }
+
+    private static byte[] endpoints(String endpoints) {
+        return utf8("list of endpoints", endpoints, MAX_ENDPOINTS_BYTES);
     }
 
     private static byte[] history(String history) {

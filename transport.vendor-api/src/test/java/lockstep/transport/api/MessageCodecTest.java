@@ -44,7 +44,12 @@ class MessageCodecTest {
                 new Message.DownstreamStatus(1, 0, List.of()),
                 new Message.DownstreamStatus(-1, 2, List.of(standby(-1, "s2"), standby(0, "Größe"), standby(-1, ""))),
                 new Message.DegradedRange(LSN - 8, LSN, "no standby streams"),
-                Message.DegradedRange.NONE);
+                Message.DegradedRange.NONE,
+                new Message.SwitchoverRequest("Größe"),
+                new Message.SwitchoverAnswer("tcp://127.0.0.1:5441,ssh:///srv/b/wal.sock", ""),
+                new Message.SwitchoverAnswer("", "redo is paused"),
+                new Message.TakeOver(LSN),
+                new Message.TookOver(7, LSN));
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -136,6 +141,12 @@ class MessageCodecTest {
         assertBytes(
                 "5EA769AA 00000016 0000000E 0000000000001000 0000000000002000 00000002 6E6F",
                 new Message.DegradedRange(0x1000, 0x2000, "no"));
+        assertBytes("6A0D9D86 00000006 0000000F 00000002 7031", new Message.SwitchoverRequest("p1"));
+        assertBytes(
+                "A872E00C 0000000F 00000010 00000005 743A2F2F62 00000002 6E6F",
+                new Message.SwitchoverAnswer("t://b", "no"));
+        assertBytes("7FFD9B25 00000008 00000011 0000000000001000", new Message.TakeOver(0x1000));
+        assertBytes("82A318C0 0000000C 00000012 00000002 0000000000001000", new Message.TookOver(2, 0x1000));
     }
 
     @Test
@@ -207,9 +218,9 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 14", 0, "");
-        assertLie("message type is 15, expected 1 to 14", 15, "");
-        assertLie("message type is 4294967295, expected 1 to 14", -1, "");
+        assertLie("message type is 0, expected 1 to 18", 0, "");
+        assertLie("message type is 19, expected 1 to 18", 19, "");
+        assertLie("message type is 4294967295, expected 1 to 18", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");

@@ -139,12 +139,12 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private final Set<String> temporarySlots = new HashSet<>();
 
     private volatile Channel channel;
+    private volatile boolean withdrawn;
     private State state = State.STARTUP;
     private Peer peer = new Peer("(unknown)", "", true);
     private String name = "";
     private Startup startup;
     private Admittance admittance;
-    private boolean negotiated;
     private Map<String, String> reported = Map.of();
     private WalStream stream;
     private String cause;
@@ -176,6 +176,9 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     public void channelRegistered(ChannelHandlerContext ctx) {
         channel.closeFuture().addListener(closed -> EventLoops.end(channel.eventLoop()));
         channel.eventLoop().schedule(this::startupTooLate, security.authenticationTimeoutMs(), TimeUnit.MILLISECONDS);
+        if (withdrawn) { // before there was a channel to close
+            channel.close();
+        }
         ctx.fireChannelRegistered();
     }
 
@@ -197,6 +200,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
 
     /** Ends the connection, from any thread: the client is told why. */
     void close(String why) {
+        withdrawn = true;
         Channel open = channel;
         if (open != null) {
             onLoop(() -> {
@@ -286,6 +290,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         name = name.isEmpty() ? NO_NAME : name;
         this.startup = startup;
         state = State.AUTHENTICATION;
+        negotiateVersion();
         SslHandler handler = channel.pipeline().get(SslHandler.class);
         try {
             admittance = new Admittance(
@@ -300,14 +305,16 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         }
     }
 
-    private void authenticated(List<BackendMessage> answers) {
+    private void negotiateVersion() {
         List<String> unknown = startup.parameters().keySet().stream()
                 .filter(parameter -> parameter.startsWith("_pq_."))
                 .toList();
-        if (!negotiated && (startup.minor() > 0 || !unknown.isEmpty())) {
+        if (startup.minor() > 0 || !unknown.isEmpty()) {
             write(new NegotiateProtocolVersion(0, unknown));
         }
-        negotiated = true;
+    }
+
+    private void authenticated(List<BackendMessage> answers) {
         answers.forEach(this::write);
         if (admittance.isOver()) {
             letIn();
@@ -315,15 +322,20 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     }
 
     private void notAuthenticated(AccessException e) {
-        log.warn("client {} as standby \"{}\" is refused: {}", peer.address(), name, e.getMessage());
         boolean password = admittance != null && admittance.isAboutPassword();
-        refuse(Report.fatal(
-                password ? INVALID_PASSWORD : INVALID_AUTHORIZATION,
-                admittance == null ? e.getMessage() : admittance.refusal(e)));
+        refuse(
+                Report.fatal(
+                        password ? INVALID_PASSWORD : INVALID_AUTHORIZATION,
+                        admittance == null ? e.getMessage() : admittance.refusal(e)),
+                "as standby \"" + name + "\": " + e.getMessage());
     }
 
     private void refuse(Report report) {
-        String why = report.message();
+        refuse(report, report.message());
+    }
+
+    /** @param why for the log of this server, which may say more than the client is told */
+    private void refuse(Report report, String why) {
         state = State.CLOSING;
         cause = why;
         opening.failed(why);

@@ -1,0 +1,224 @@
+package lockstep.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import lockstep.server.CaseTable.Case;
+import lockstep.server.ServerProcess.Result;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Plays the cases of {@code CASES.md} in which a primary {@code a} is lost and its standby {@code b} takes its place. */
+final class FailoverCasesIT {
+    private static final String TABLE = "When the primary is lost";
+    private static final String FOLLOWS = "follows";
+    private static final String REFUSED_UNTIL_REWIND = "refused until rewind";
+
+    /** Much less than the log has grown meanwhile, and enough to be told of it. */
+    private static final int STALL_AFTER_BYTES = 100_000;
+
+    @TempDir
+    private Path folder;
+
+    private final int portOfA = Pair.freePort();
+    private final int portOfB = Pair.freePort();
+    private final TcpProxy network = new TcpProxy(portOfA);
+    private final Map<String, Runnable> courses = new LinkedHashMap<>();
+    private ServerProcess a;
+    private ServerProcess b;
+
+    /** The places of the commit that was answered REPLICATED, and of the other one. */
+    private String replicated;
+
+    private String other;
+
+    FailoverCasesIT() {
+        courses.put("a commit is REPLICATED, a is killed", () -> {
+            other = receipt(commit("REPLICATED"));
+            a.kill();
+        });
+        courses.put("a commit is REPLICATED while redo of b is paused, a is killed, redo goes on", () -> {
+            b.shell("redo", "pause");
+            other = receipt(commit("REPLICATED"));
+            a.kill();
+            b.shell("redo", "resume");
+        });
+        courses.put("b is away, a commit is LOCAL_ONLY, b returns and a is killed before b has caught up", () -> {
+            degrade();
+            a.shell("load", "--outstanding", "100", "--bytes", "5000", "--seconds", "1", "--commit", "local");
+            other = receipt(commit("LOCAL_ONLY"));
+            network.stallAfter(STALL_AFTER_BYTES);
+            b.start();
+            b.await(network::hasStalled);
+            a.kill();
+        });
+        courses.put("b is away, a commit is LOCAL_ONLY, a is killed, b returns", () -> {
+            degrade();
+            other = receipt(commit("LOCAL_ONLY"));
+            a.kill();
+            b.start();
+        });
+        courses.put("b is away, a commit is IN_DOUBT, a is killed, b returns", () -> {
+            b.stop();
+            Result timedOut = a.tryShell("put", "other", "1", "--json", "--timeout", "100ms");
+            assertEquals("IN_DOUBT", ServerProcess.member(timedOut.out(), "outcome"));
+            other = receipt(timedOut.out());
+            a.kill();
+            b.start();
+        });
+        courses.put("a commit reaches b before it is on the disk of a, a is killed", () -> {
+            assumeTrue(SlowDisk.isPossible(), "a disk is made slow with strace, which is not there");
+            long before = b.askLsn("flush_lsn", "status");
+            SlowDisk slow = SlowDisk.stopping("pwrite64", a);
+            CompletableFuture<Result> waiting = a.begin("put", "other", "1");
+            b.await(() -> b.askLsn("flush_lsn", "status") > before);
+            other = replicated.replaceAll("[^/]+/[^/]+$", "") + b.ask("flush_lsn", "status");
+            slow.kill(a);
+            assertTrue(waiting.join().status() != 0, "nobody was told that it is safe");
+        });
+    }
+
+    private void degrade() {
+        a.shell("set", "standby_unavailable", "degrade");
+        b.stop();
+        a.await(() -> a.ask("mode", "status").equals("degraded"));
+    }
+
+    /** Makes the other commit; returns what the client was told. */
+    private String commit(String outcome) {
+        String told = a.shell("put", "other", "1", "--json");
+        assertEquals(outcome, ServerProcess.member(told, "outcome"));
+        return told;
+    }
+
+    private static String receipt(String told) {
+        return ServerProcess.member(told, "receipt");
+    }
+
+    private void start() {
+        a = ServerProcess.primary(
+                        folder.resolve("a"), "--listen", Pair.endpoint(portOfA), "--set", "wal_segment_size=1MB")
+                .start();
+        b = ServerProcess.standby(
+                        folder.resolve("b"),
+                        Pair.endpoint(network.port()),
+                        "--listen",
+                        Pair.endpoint(portOfB),
+                        "--set",
+                        "wal_retrieve_retry_interval=100ms")
+                .start();
+        awaitStreaming(b);
+        replicated = receipt(a.shell("put", "replicated", "1", "--json"));
+    }
+
+    @AfterEach
+    void end() {
+        if (a != null) {
+            a.close();
+            b.close();
+        }
+        network.close();
+    }
+
+    private static void awaitStreaming(ServerProcess standby) {
+        standby.await(() -> standby.ask("receiver", "status").equals("streaming"));
+    }
+
+    static List<Case> cases() {
+        return CaseTable.below(TABLE);
+    }
+
+    @Test
+    void everyCourseOfTheseTestsStandsInTheTableAndTheOtherWayRound() {
+        assertEquals(
+                courses.keySet(),
+                cases().stream().map(row -> row.get("until then")).collect(Collectors.toSet()));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("cases")
+    void whatTheTableSaysIsSo(Case row) throws IOException {
+        start();
+        courses.get(row.get("until then")).run();
+
+        assertEquals(row.get("promotion"), promote());
+        assertEquals(row.get("REPLICATED"), status(b, replicated));
+        assertEquals(row.get("the other"), status(b, other));
+        assertEquals("1\n", b.shell("get", "replicated"));
+        assertEquals(
+                status(b, other).equals("COMMITTED"), b.tryShell("get", "other").status() == 0);
+        b.shell("put", "after", "1", "--commit", "local");
+
+        assertEquals(row.get("a returns"), comeBack());
+        long endLsn = b.askLsn("flush_lsn", "status");
+        a.await(() -> a.askLsn("replay_lsn", "status") >= endLsn);
+        assertEquals(b.shell("digest", "--json"), a.shell("digest", "--json"));
+        assertEquals(row.get("REPLICATED"), status(a, replicated));
+        assertEquals(row.get("the other"), status(a, other));
+        assertEquals("REPLICATED", b.ask("outcome", "put", "both", "again", "--commit", "on"));
+    }
+
+    private static String status(ServerProcess server, String receipt) {
+        return server.shell("commit", "status", receipt).strip();
+    }
+
+    private String promote() {
+        Result promoted = b.tryShell("promote");
+        if (promoted.status() == 0) {
+            return "accepted";
+        }
+        assertTrue(
+                promoted.err().contains("commits were acknowledged that are not here: WAL from ")
+                        && promoted.err().contains("--force"),
+                promoted::toString);
+        b.shell("promote", "--force");
+        return "refused";
+    }
+
+    /** Starts the old primary as a standby of the new one; if that refuses it, rewinds it. */
+    private String comeBack() {
+        asStandby("standby");
+        a.await(() -> a.ask("receiver", "status").equals("streaming")
+                || !a.ask("last_error", "status").isEmpty());
+        if (a.ask("receiver", "status").equals("streaming")) {
+            return FOLLOWS;
+        }
+        String refused = a.ask("last_error", "status");
+        assertTrue(refused.contains("lockstep rewind") && refused.contains(fork()), refused);
+        assertTrue(a.tryShell("get", "after").status() != 0);
+        a.stop();
+        asStandby("rewind");
+        awaitStreaming(a);
+        assertTrue(a.log().contains("the WAL is rewound from ") && a.log().contains(" to " + fork()), a.log());
+        assertTrue(Files.isDirectory(a.directory().resolve("diverged")), "what is cut off is kept");
+        return REFUSED_UNTIL_REWIND;
+    }
+
+    private void asStandby(String command) {
+        Result started =
+                ServerProcess.lockstep(command, a.directory().toString(), "--from", Pair.endpoint(portOfB), "--daemon");
+        assertEquals(0, started.status(), started::toString);
+    }
+
+    private String fork() {
+        try {
+            return Files.readString(b.directory().resolve("pg_wal/00000002.history"))
+                    .split("\t", -1)[1];
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
