@@ -29,7 +29,8 @@ public final class Main {
     private static final int BULK_OUTSTANDING = 1024;
     private static final int[] PGBENCH_CLIENTS = {1, 16, 64};
     private static final int PGBENCH_ROUNDS = 3;
-    private static final int PGBENCH_WARM_UP_SECONDS = 3;
+    private static final int PGBENCH_FIRST_SECONDS = 15;
+    private static final int PGBENCH_WARM_UP_SECONDS = 2;
     private static final int CATCH_UP_ROUNDS = 2;
     private static final long CATCH_UP_BYTES = 2_000_000_000;
     private static final int SSH_ROUNDS = 7;
@@ -243,7 +244,7 @@ public final class Main {
             for (int round = 0; round < PGBENCH_ROUNDS; round++) {
                 for (Kind kind : Kind.values()) {
                     try (PostgresStandbys.Active active = postgres.receive(kind)) {
-                        postgres.load(16, PGBENCH_WARM_UP_SECONDS);
+                        postgres.load(16, round == 0 ? PGBENCH_FIRST_SECONDS : PGBENCH_WARM_UP_SECONDS);
                         double spent = active.cpuSeconds();
                         long from = postgres.walBytes();
                         for (int clients : PGBENCH_CLIENTS) {
@@ -263,6 +264,7 @@ public final class Main {
                 double[] sum = cpu.get(kind);
                 cpu(kind.label() + "_commits", sum[0], sum[1]);
             }
+            postgres.end();
             catchUp(postgres);
         }
     }

@@ -7,14 +7,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * A PostgreSQL primary, and who may be its synchronous standby: PostgreSQL's own receiver, a PostgreSQL standby, or Lockstep. One of
- * them at a time, since they would take the machine from each other; each continues where it stopped.
+ * them at a time, since they would take the machine from each other: the others are halted by a signal. So each is as warm as a
+ * server is that has run for a while.
  */
 final class PostgresStandbys implements AutoCloseable {
     /** Who receives. */
@@ -38,7 +42,6 @@ final class PostgresStandbys implements AutoCloseable {
         }
     }
 
-    private static final String NAME = "s1";
     private static final double TICKS_PER_SECOND = 100;
     private static final int CPU_FIELD = 11;
     private static final int CPU_FIELDS = 4;
@@ -52,6 +55,7 @@ final class PostgresStandbys implements AutoCloseable {
     private final Path directory;
     private final PostgresServer primary;
     private final PostgresServer standby;
+    private final Map<Kind, Receiver> running = new EnumMap<>(Kind.class);
     private int loads;
 
     /**
@@ -68,22 +72,38 @@ final class PostgresStandbys implements AutoCloseable {
                 each = each.getParent()) {
             Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxrwxrwx"));
         }
-        primary = PostgresServer.create(directory.resolve("primary"));
-        standby = primary.standby(directory.resolve("standby"), NAME);
+        primary = PostgresServer.create(directory.resolve("primary"), "wal_sender_timeout = 0");
+        standby = primary.standby(directory.resolve("standby"), Kind.POSTGRESQL_STANDBY.label());
         Files.writeString(directory.resolve("commit.sql"), COMMIT);
         primary.sql("create table bulk (n bigint, filler text)");
     }
 
     /** Somebody who receives until it is closed. */
-    private interface Receiver extends AutoCloseable {
+    private abstract static class Receiver implements AutoCloseable {
+        /** Returns its processes. */
+        abstract List<ProcessHandle> processes() throws IOException;
+
         /** Returns what its processes have spent so far. */
-        double cpuSeconds() throws IOException;
+        double cpuSeconds() throws IOException {
+            double seconds = 0;
+            for (ProcessHandle process : processes()) {
+                seconds += cpu(process.pid());
+            }
+            return seconds;
+        }
+
+        /** Sends all its processes a signal, such as STOP. */
+        void signal(String name) throws IOException {
+            List<String> command = new ArrayList<>(List.of("kill", "-" + name));
+            processes().forEach(process -> command.add(Long.toString(process.pid())));
+            execute(command);
+        }
 
         @Override
-        void close() throws IOException;
+        public abstract void close() throws IOException;
     }
 
-    /** Who receives now. */
+    /** Who receives now, until this is closed. */
     final class Active implements AutoCloseable {
         private final Receiver receiver;
 
@@ -97,19 +117,37 @@ final class PostgresStandbys implements AutoCloseable {
 
         @Override
         public void close() throws IOException {
-            primary.sql("alter system set synchronous_standby_names = ''");
-            primary.sql("select pg_reload_conf()");
-            receiver.close();
+            synchronous("");
+            receiver.signal("STOP");
         }
     }
 
-    /** Starts one, and returns when commits wait for it. */
+    /** Has one receive and the others halt, and returns when commits wait for it. */
     Active receive(Kind kind) throws IOException {
-        Receiver receiver = start(kind, kind.label(), "");
-        primary.sql("alter system set synchronous_standby_names = '" + NAME + "'");
-        primary.sql("select pg_reload_conf()");
-        until("sync_state = 'sync' and flush_lsn >= pg_current_wal_flush_lsn()");
+        Receiver receiver = running.get(kind);
+        if (receiver == null) {
+            receiver = start(kind, kind.label(), "");
+            running.put(kind, receiver);
+        } else {
+            receiver.signal("CONT");
+        }
+        synchronous(kind.label());
+        until(kind, "sync_state = 'sync' and flush_lsn >= pg_current_wal_flush_lsn()");
         return new Active(receiver);
+    }
+
+    /** Ends all receivers. */
+    void end() throws IOException {
+        for (Receiver receiver : running.values()) {
+            receiver.signal("CONT");
+            receiver.close();
+        }
+        running.clear();
+    }
+
+    private void synchronous(String names) throws IOException {
+        primary.sql("alter system set synchronous_standby_names = '" + names + "'");
+        primary.sql("select pg_reload_conf()");
     }
 
     private Receiver start(Kind kind, String name, String slot) throws IOException {
@@ -125,7 +163,7 @@ final class PostgresStandbys implements AutoCloseable {
         Files.createDirectories(files);
         Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxrwxrwx"));
         List<String> words = new ArrayList<>(
-                List.of("-D", files.toString(), "--no-loop", "--synchronous", "-d", primary.conninfo(NAME)));
+                List.of("-D", files.toString(), "--no-loop", "--synchronous", "-d", primary.conninfo(Kind.PG_RECEIVEWAL.label())));
         if (!slot.isEmpty()) {
             words.add("--slot=" + slot);
         }
@@ -135,8 +173,8 @@ final class PostgresStandbys implements AutoCloseable {
                 .start();
         return new Receiver() {
             @Override
-            public double cpuSeconds() throws IOException {
-                return cpu(process.pid());
+            List<ProcessHandle> processes() {
+                return List.of(process.toHandle());
             }
 
             @Override
@@ -152,13 +190,9 @@ final class PostgresStandbys implements AutoCloseable {
         long pid = standby.pid();
         return new Receiver() {
             @Override
-            public double cpuSeconds() throws IOException {
-                double seconds = cpu(pid);
-                for (ProcessHandle child :
-                        ProcessHandle.of(pid).orElseThrow().children().toList()) {
-                    seconds += cpu(child.pid());
-                }
-                return seconds;
+            List<ProcessHandle> processes() {
+                ProcessHandle server = ProcessHandle.of(pid).orElseThrow();
+                return Stream.concat(Stream.of(server), server.children()).toList();
             }
 
             @Override
@@ -170,10 +204,11 @@ final class PostgresStandbys implements AutoCloseable {
 
     private Receiver lockstep(String name, String slot) throws IOException {
         Path data = directory.resolve(name);
-        List<String> words = new ArrayList<>(List.of("standby", data.toString(), "--name", NAME, "--daemon"));
+        String label = Kind.LOCKSTEP.label();
+        List<String> words = new ArrayList<>(List.of("standby", data.toString(), "--name", label, "--daemon"));
         words.addAll(List.of(
                 "--from",
-                "postgresql://" + PostgresServer.USER + "@127.0.0.1:" + primary.port() + "/?application_name=" + NAME));
+                "postgresql://" + PostgresServer.USER + "@127.0.0.1:" + primary.port() + "/?application_name=" + label));
         if (!slot.isEmpty()) {
             words.addAll(List.of("--slot", slot));
         }
@@ -181,8 +216,8 @@ final class PostgresStandbys implements AutoCloseable {
         long pid = Long.parseLong(Files.readString(data.resolve("lockstep.pid")).strip());
         return new Receiver() {
             @Override
-            public double cpuSeconds() throws IOException {
-                return cpu(pid);
+            List<ProcessHandle> processes() {
+                return List.of(ProcessHandle.of(pid).orElseThrow());
             }
 
             @Override
@@ -195,6 +230,10 @@ final class PostgresStandbys implements AutoCloseable {
     private void run(List<String> words) throws IOException {
         List<String> command = new ArrayList<>(List.of(program));
         command.addAll(words);
+        execute(command);
+    }
+
+    private static void execute(List<String> command) throws IOException {
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (process.onExit().join().exitValue() != 0) {
@@ -214,11 +253,11 @@ final class PostgresStandbys implements AutoCloseable {
     }
 
     /** Returns when something holds for who receives; asks within the primary, so that asking costs little. */
-    private void until(String condition) throws IOException {
-        primary.sql("set synchronous_commit = local; do $$ begin"
-                + " while not exists (select from pg_stat_replication where application_name = '" + NAME
+    private void until(Kind kind, String condition) throws IOException {
+        primary.sql("set synchronous_commit = local; set statement_timeout = '2min'; do $$ begin"
+                + " while not exists (select from pg_stat_replication where application_name = '" + kind.label()
                 + "' and state = 'streaming' and "
-                + condition + ") loop perform pg_sleep(0.01); end loop; end $$");
+                + condition + ") loop perform pg_sleep(0.01), pg_stat_clear_snapshot(); end loop; end $$");
     }
 
     /** Returns up to where the primary has written WAL. */
@@ -281,9 +320,9 @@ final class PostgresStandbys implements AutoCloseable {
         String end = primary.sql("select pg_current_wal_lsn()");
         Receiver receiver = start(kind, kind.label() + "_" + slot, slot);
         try {
-            until("flush_lsn >= '" + end + "'");
+            until(kind, "flush_lsn >= '" + end + "'");
             String seconds = primary.sql("select extract(epoch from clock_timestamp() - backend_start)"
-                    + " from pg_stat_replication where application_name = '" + NAME + "'");
+                    + " from pg_stat_replication where application_name = '" + kind.label() + "'");
             return new CatchUp(endBytes - fromBytes, Double.parseDouble(seconds), receiver.cpuSeconds());
         } finally {
             receiver.close();
@@ -292,6 +331,7 @@ final class PostgresStandbys implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        end();
         primary.close();
     }
 }

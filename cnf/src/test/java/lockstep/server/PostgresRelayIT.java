@@ -116,7 +116,9 @@ final class PostgresRelayIT {
             Files.copy(keys.publicKey(), ssh.resolve("authorized_keys"));
             List<String> settings = new ArrayList<>();
             keys.settings().forEach(setting -> settings.addAll(List.of("--set", setting)));
-            far = far(endpoint, settings.toArray(String[]::new)).inside(there.inside()).start();
+            far = far(endpoint, settings.toArray(String[]::new))
+                    .inside(there.inside())
+                    .start();
             awaitStreaming(far);
             startStandby(there.inside());
 
