@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -27,6 +28,9 @@ import java.util.stream.Stream;
  */
 final class DataDir {
     private static final String PID = "lockstep.pid";
+
+    /** What may be there before the server is: who may connect is best said first. */
+    private static final Set<String> AHEAD = Set.of(PID, "access.conf", "passwords", "server.crt", "server.key");
 
     /** The longest path that {@code sockaddr_un} holds. */
     private static final int MAX_SOCKET_PATH_BYTES = 107;
@@ -97,7 +101,8 @@ final class DataDir {
             try (Stream<Path> entries = Files.list(path)) {
                 boolean foreign = !isInitialized()
                         && !Files.exists(recoveryConf())
-                        && entries.anyMatch(entry -> !entry.endsWith(PID));
+                        && entries.anyMatch(
+                                entry -> !AHEAD.contains(entry.getFileName().toString()));
                 if (foreign) {
                     throw new Failure(
                             ExitStatus.FAILED,

@@ -1,7 +1,10 @@
 package lockstep.launcher;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URL;
+import java.net.URLConnection;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -13,7 +16,11 @@ import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
+import org.osgi.framework.FrameworkUtil;
 import org.osgi.framework.startlevel.BundleStartLevel;
+import org.osgi.service.url.AbstractURLStreamHandlerService;
+import org.osgi.service.url.URLConstants;
+import org.osgi.service.url.URLStreamHandlerService;
 
 /**
  * The bundles that the server is made of: jars in folders named by their start level.
@@ -51,6 +58,35 @@ final class Distribution {
         for (Bundle gone : known.values()) {
             gone.uninstall();
         }
+    }
+
+    /**
+     * Lets the framework read a bundle of the distribution again where it came from: {@code update} without a file gives it the
+     * jar that is there now.
+     */
+    void serveLocations(BundleContext context) {
+        String scheme = LOCATION.substring(0, LOCATION.length() - 1);
+        context.registerService(
+                URLStreamHandlerService.class,
+                new AbstractURLStreamHandlerService() {
+                    @Override
+                    public URLConnection openConnection(URL location) throws IOException {
+                        return find(location.getPath()).toUri().toURL().openConnection();
+                    }
+                },
+                FrameworkUtil.asDictionary(Map.of(URLConstants.URL_HANDLER_PROTOCOL, scheme)));
+    }
+
+    private Path find(String symbolicName) throws IOException {
+        for (Path level : list(folder)) {
+            for (Path jar : list(level)) {
+                if (symbolicName(jar).equals(symbolicName)) {
+                    return jar;
+                }
+            }
+        }
+        throw new FileNotFoundException("there is no bundle " + symbolicName + " in " + folder
+                + ": the distribution has it no more. Give \"update\" a file");
     }
 
     private static Bundle install(BundleContext context, Path jar, String location, Bundle known)

@@ -62,7 +62,9 @@ final class Server {
                 .newFramework(frameworkProperties());
         framework.init();
         register(framework);
-        new Distribution(Home.bundles()).install(framework.getBundleContext());
+        Distribution distribution = new Distribution(Home.bundles());
+        distribution.serveLocations(framework.getBundleContext());
+        distribution.install(framework.getBundleContext());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> halt(framework), "lockstep-shutdown"));
         framework.start();
         if (withPrompt && onTerminal && status == ExitStatus.OK) {

@@ -94,7 +94,11 @@ final class InDoubtIT {
         String released = primary.shell("commit", "release", lsn);
         assertEquals("1 commit released up to " + lsn + " (LOCAL_ONLY)\n", released);
         assertTrue(isVisible());
-        assertTrue(primary.log().contains("has released commits up to " + lsn + " by hand"));
+        String operator = System.getProperty("user.name");
+        assertTrue(primary.log().contains("operator " + operator + " has released commits up to " + lsn + " by hand"));
+        assertEquals(
+                operator, primary.ask("operator", "degraded", "log"), "it stands in the log, for those who lack it");
+        assertEquals(lsn, primary.ask("to_lsn", "degraded", "log"));
         assertNothingIsInDoubt();
     }
 }

@@ -152,6 +152,38 @@ final class SwitchoverIT {
     }
 
     @Test
+    void aLoadThatIsToldToFollowGoesOnAtTheNewPrimaryAndBackAndMissesNothing() throws IOException {
+        Path acked = folder.resolve("acked");
+        CompletableFuture<Result> load = a.begin(
+                "load",
+                "--clients",
+                "2",
+                "--seconds",
+                "5",
+                "--acked",
+                acked.toString(),
+                "--follow",
+                b.directory().toString());
+        a.await(() -> isLargerThan(acked, 500));
+        assertEquals(0, switchOver(a, "b").status());
+        long atB = acked.toFile().length();
+        b.await(() -> isLargerThan(acked, atB + 500));
+        assertEquals(0, switchOver(b, "a").status());
+
+        Result ended = load.join();
+        assertEquals(0, ended.status(), ended::toString);
+        assertEquals(
+                3,
+                ended.out()
+                        .lines()
+                        .filter(line -> line.startsWith("replicated "))
+                        .count(),
+                ended::toString);
+        Pair.assertHolds(a, acked);
+        assertSame(a, b);
+    }
+
+    @Test
     void whatCannotBeDoneIsRefusedWithReasonAndCureAndThePrimaryGoesOn() {
         assertRefused(switchOver(b, "a"), "this server is a standby: switchover is called on a primary");
         assertRefused(switchOver(a, "x"), "there is no standby \"x\" here; connected are: b");

@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import lockstep.io.Clock;
@@ -92,6 +94,7 @@ public final class CommitQueue {
     private PendingCommit[] batch = new PendingCommit[INITIAL_BATCH];
     private int batchSize;
     private final AtomicLong settledCommits = new AtomicLong();
+    private final List<PauseWatch> watches = new CopyOnWriteArrayList<>();
 
     /**
      * Makes an empty queue that releases as {@code policy} says, and what was released before as {@code marks} say.
@@ -203,11 +206,59 @@ public final class CommitQueue {
         toPublish.forEach(Visibility::publish);
         toPublish.clear();
         long now = clock.nanos();
+        if (!watches.isEmpty()) {
+            tellWatches(now);
+        }
         for (int i = 0; i < batchSize; i++) {
             batch[i].release(now);
             batch[i] = null;
         }
         batchSize = 0;
+    }
+
+    private void tellWatches(long now) {
+        long oldest = batch[0].enqueuedNanos();
+        for (int i = 1; i < batchSize; i++) {
+            oldest = batch[i].enqueuedNanos() - oldest < 0 ? batch[i].enqueuedNanos() : oldest;
+        }
+        for (PauseWatch watch : watches) {
+            watch.released(oldest, now);
+        }
+    }
+
+    /** Measures pauses from now on, until it is closed. */
+    public PauseWatch watchPauses() {
+        PauseWatch watch = new PauseWatch(this, clock.nanos());
+        watches.add(watch);
+        return watch;
+    }
+
+    void forget(PauseWatch watch) {
+        watches.remove(watch);
+    }
+
+    long nanos() {
+        return clock.nanos();
+    }
+
+    /** Returns for how long the commit that has waited longest has; 0 if none waits. */
+    long oldestWaitNanos() {
+        long oldest = 0;
+        for (Waiting level : waiting()) {
+            oldest = Math.max(oldest, level.oldestWaitMicros() * 1000);
+        }
+        return oldest;
+    }
+
+    /** Returns whether any commit waits to be released. */
+    boolean isAwaited() {
+        for (Line line : lines.values()) {
+            long released = line.released.get();
+            if (line.joined.get() > released) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Before anything of the batch is visible; so what is settled by it is in the next mark. */

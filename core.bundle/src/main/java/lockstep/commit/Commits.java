@@ -17,12 +17,14 @@ public interface Commits {
 
     /**
      * Puts a transaction into the WAL and queues its commit. Returns as soon as the records are in the WAL buffers,
-     * which takes long only when these are full; {@link PendingCommit} tells when the commit is released.
+     * which takes long only when these are full, or while this server hands over to another; {@link PendingCommit} tells when the
+     * commit is released.
      *
      * @param records the transaction's records, to which its commit record is added
      * @param xid the transaction's id, from {@link #nextXid}
      * @param commit what is released when {@code level} is reached; a fresh object, its LSN is known on return
      * @throws CommitRefusedException if the server takes no such commits now; nothing was written
+     * @throws NotPrimaryException if it has handed over to another meanwhile, and where that is; nothing was written
      * @throws IllegalStateException if the server is stopping; nothing was written
      */
     void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit);

@@ -23,7 +23,7 @@ public final class LogCommits implements Commits {
     private final Clock clock;
     private final Log log;
     private final Supplier<? extends Collection<? extends StandbyProgress>> standbys;
-    private final FlushTimes flushTimes = new FlushTimes();
+    private final ReachTimes flushTimes = new ReachTimes();
     private final AtomicInteger nextXid;
     private volatile CommitLevel defaultLevel;
     private volatile boolean open = true;
@@ -119,7 +119,7 @@ public final class LogCommits implements Commits {
                 outcome,
                 standbys.get().stream()
                         .filter(standby -> standby.isStreaming() && has(standby, commit))
-                        .map(StandbyProgress::name)
+                        .map(standby -> acknowledged(standby, commit))
                         .toList(),
                 micros(inserted, flushTimes.find(commit.lsn(), inserted - 1)),
                 released ? micros(inserted, commit.releasedNanos()) : -1);
@@ -134,6 +134,19 @@ public final class LogCommits implements Commits {
         };
     }
 
+    private static CommitReceipt.Acknowledged acknowledged(StandbyProgress standby, PendingCommit commit) {
+        return new CommitReceipt.Acknowledged(
+                standby.name(),
+                micros(standby, CommitLevel.REMOTE_WRITE, commit),
+                micros(standby, CommitLevel.ON, commit),
+                micros(standby, CommitLevel.REMOTE_APPLY, commit));
+    }
+
+    private static long micros(StandbyProgress standby, CommitLevel level, PendingCommit commit) {
+        long inserted = commit.enqueuedNanos();
+        return micros(inserted, standby.reachedNanos(level, commit.lsn(), inserted - 1));
+    }
+
     private static long micros(long from, long to) {
         return to < from ? -1 : TimeUnit.NANOSECONDS.toMicros(to - from);
     }
@@ -145,7 +158,7 @@ public final class LogCommits implements Commits {
 
     /** The log has been flushed up to a position: releases what can be. */
     public void flushed(long lsn) {
-        flushTimes.flushed(lsn, clock.nanos());
+        flushTimes.reached(lsn, clock.nanos());
         queue.release();
     }
 

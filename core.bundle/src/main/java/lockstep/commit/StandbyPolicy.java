@@ -119,7 +119,7 @@ public final class StandbyPolicy implements CommitPolicy {
      * Returns up to where the required standbys have been known to have flushed the log; all commits before it are as safe as
      * those at {@code on} ask to be.
      */
-    long safeLsn() {
+    public long safeLsn() {
         long seen = Math.max(safeLsn, usualLsn(CommitLevel.ON));
         safeLsn = seen;
         return seen;

@@ -20,6 +20,12 @@ public interface StandbyProgress {
     /** Returns up to where the standby has applied the WAL. */
     long appliedLsn();
 
+    /**
+     * Returns when the standby acknowledged a position as a level asks for it, in {@link lockstep.io.Clock#nanos}; {@code
+     * otherwise} if it has not, or that is not known.
+     */
+    long reachedNanos(CommitLevel level, long lsn, long otherwise);
+
     /** Returns the position that a level asks for. */
     default long position(CommitLevel level) {
         return switch (level) {

@@ -6,7 +6,7 @@ import lockstep.transport.api.Endpoint;
 /** Keeps what must not be seen out of what is shown and logged of parameters. */
 public final class Secrets {
     /** What is shown in place of a secret. */
-    public static final String HIDDEN = "***";
+    public static final String HIDDEN = "********";
 
     private static final Pattern NAME = Pattern.compile("(.*[._])?password");
 

@@ -1,7 +1,7 @@
 package lockstep.primary;
 
 import java.io.IOException;
-import java.util.Optional;
+import java.util.List;
 import java.util.function.Predicate;
 import lockstep.commit.DegradedLog;
 import lockstep.commit.DegradedMode;
@@ -9,6 +9,7 @@ import lockstep.commit.DegradedPeriod;
 import lockstep.commit.StandbyProgress;
 import lockstep.commit.SynchronousConfig.DegradeTo;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.wal.LogNote;
 import lockstep.wal.Wal;
@@ -32,7 +33,7 @@ final class DegradedJournal implements DegradedMode.Journal {
     public void record(DegradedPeriod period) throws IOException {
         wal.awaitFlushed(LogNote.write(wal, DegradedPeriod.NOTE, period.toString()));
         periods.put(period);
-        senders.tell(range(period), isMissing(period));
+        senders.tell(missing(periods, period.startLsn()), isMissing(period));
     }
 
     /** Those that go on acknowledging every commit lack nothing. */
@@ -42,22 +43,26 @@ final class DegradedJournal implements DegradedMode.Journal {
                 !(othersAreAsked && standby.isStreaming() && standby.obstacle().isEmpty());
     }
 
-    private static DegradedRange range(DegradedPeriod period) {
-        return new DegradedRange(period.startLsn(), period.endLsn(), period.reason());
-    }
-
-    /** Returns all that a standby with WAL up to a position lacks, in one range: from the first period to the last. */
+    /**
+     * Returns all that a standby with WAL up to a position lacks, in one range: from the first period to the end of all, which is not
+     * known while one goes on.
+     */
     static DegradedRange missing(DegradedLog periods, long standbyEndLsn) {
-        Optional<DegradedPeriod> first = Optional.empty();
-        DegradedPeriod last = null;
-        for (DegradedPeriod period : periods.periods()) {
-            if (period.isOpen() || period.endLsn() > standbyEndLsn) {
-                first = first.or(() -> Optional.of(period));
-                last = period;
-            }
+        List<DegradedPeriod> lacking = periods.periods().stream()
+                .filter(period -> period.isOpen() || period.endLsn() > standbyEndLsn)
+                .toList();
+        if (lacking.isEmpty()) {
+            return DegradedRange.NONE;
         }
-        return last == null
-                ? DegradedRange.NONE
-                : new DegradedRange(first.orElseThrow().startLsn(), last.endLsn(), last.reason());
+        boolean goesOn = lacking.stream().anyMatch(DegradedPeriod::isOpen);
+        return new DegradedRange(
+                lacking.stream().mapToLong(DegradedPeriod::startLsn).min().orElseThrow(),
+                goesOn
+                        ? Lsn.INVALID
+                        : lacking.stream()
+                                .mapToLong(DegradedPeriod::endLsn)
+                                .max()
+                                .orElseThrow(),
+                lacking.get(lacking.size() - 1).reason());
     }
 }

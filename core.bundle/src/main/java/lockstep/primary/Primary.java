@@ -140,6 +140,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             Wal wal,
             StandbyPolicy policy,
             Fence fence,
+            DegradedJournal journal,
             DegradedMode mode,
             CommitQueue queue,
             LogCommits commits,
@@ -206,7 +207,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     /**
-     * Lets the server hand over to a standby of its. Called before {@link #start}, or never.
+     * Lets the server hand over to one of its standbys. Called before {@link #start}, or never.
      *
      * @param newRole has this server become a standby
      * @param newConnector reaches the standby at the endpoint where it listens
@@ -237,6 +238,9 @@ public final class Primary implements SendingServer, AutoCloseable {
         }
         if (obstacle != null) {
             return CompletableFuture.failedFuture(new IllegalStateException("no switchover: " + obstacle));
+        }
+        if (before != null) {
+            before.stop();
         }
         switchover = new Switchover(
                 plan,
@@ -405,11 +409,13 @@ public final class Primary implements SendingServer, AutoCloseable {
             noteEpoch(wal);
             checkpointer.checkpoint();
         }
-        DegradedMode mode = degradedMode(wal, policy, queue, senders, endLsn);
+        DegradedJournal journal = new DegradedJournal(wal, periods, senders);
+        DegradedMode mode = degradedMode(journal, policy, queue, endLsn);
         running = new Running(
                 wal,
                 policy,
                 fence,
+                journal,
                 mode,
                 queue,
                 commits,
@@ -454,9 +460,8 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     /** A period that another server left open, from which this one has taken over, is over where this one began. */
-    private DegradedMode degradedMode(Wal wal, StandbyPolicy policy, CommitQueue queue, WalSenders senders, long endLsn)
+    private DegradedMode degradedMode(DegradedJournal journal, StandbyPolicy policy, CommitQueue queue, long endLsn)
             throws IOException {
-        DegradedJournal journal = new DegradedJournal(wal, periods, senders);
         Optional<DegradedPeriod> open = periods.open();
         if (open.isPresent() && open.get().timeline() != identity.timeline()) {
             journal.record(open.get().ended(endLsn, clock.micros()));
@@ -623,14 +628,15 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     /**
-     * Lets commits go that wait, up to a position, although the policy is not met; they get {@code LOCAL_ONLY}.
+     * Lets commits go that wait, up to a position, although the policy is not met; they get {@code LOCAL_ONLY}. That they may be on
+     * this server only is recorded before, as a degraded period is.
      *
      * @param operator who decided it
      * @return how many commits are released by it
      * @throws IllegalStateException if the server accepts no commits, or is fenced: the other server may lack them
      * @throws IllegalArgumentException if the position is past the end of the log: commits to come are released by the policy
      */
-    public long releaseByHand(long lsn, String operator) {
+    public long releaseByHand(long lsn, String operator) throws IOException {
         Running now = running;
         if (now == null) {
             throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
@@ -644,6 +650,7 @@ public final class Primary implements SendingServer, AutoCloseable {
                     "no commit is released: " + Lsn.text(lsn) + " is past the end of the log at " + Lsn.text(endLsn)
                             + ". Give the position of a commit that waits, as \"queue explain\" shows it");
         }
+        recordRelease(now, lsn, operator);
         long before = waiting(now.queue());
         now.queue().releaseByHand(lsn);
         long released = Math.max(0, before - waiting(now.queue()));
@@ -654,6 +661,23 @@ public final class Primary implements SendingServer, AutoCloseable {
                 Lsn.text(lsn),
                 released);
         return released;
+    }
+
+    private void recordRelease(Running now, long lsn, String operator) throws IOException {
+        long safeLsn = now.policy().safeLsn();
+        if (lsn > safeLsn) {
+            long micros = clock.micros();
+            now.journal()
+                    .record(new DegradedPeriod(
+                            identity.timeline(),
+                            safeLsn,
+                            lsn,
+                            micros,
+                            micros,
+                            "local",
+                            operator,
+                            "an operator has released commits by hand"));
+        }
     }
 
     private static long waiting(CommitQueue queue) {

@@ -226,7 +226,7 @@ public record ControlFile(
                 nextXid,
                 startLsn,
                 startLsn,
-                epochs.next(startLsn),
+                epochs.fork(startLsn),
                 0,
                 format);
     }

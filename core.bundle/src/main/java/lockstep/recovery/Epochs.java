@@ -67,6 +67,17 @@ public record Epochs(List<Epoch> list) {
     }
 
     /**
+     * Returns those that the log has got to, which ends at {@code startLsn}, and one more, which begins there. A standby may know
+     * of epochs that its primary has begun further on, in WAL that never came; their numbers are not given out again.
+     */
+    public Epochs fork(long startLsn) {
+        List<Epoch> kept = new ArrayList<>(
+                list.stream().filter(epoch -> epoch.startLsn() <= startLsn).toList());
+        kept.add(new Epoch(last().number() + 1, startLsn));
+        return new Epochs(kept);
+    }
+
+    /**
      * Returns up to where this and another log are of the same epochs; {@link Long#MAX_VALUE} if they are all the same.
      * WAL that one of the two holds past it is not part of the other.
      */

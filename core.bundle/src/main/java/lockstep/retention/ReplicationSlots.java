@@ -173,7 +173,7 @@ public final class ReplicationSlots {
     public synchronized Slot acquire(String name, long startLsn, User user) throws SlotException {
         Slot slot = acquire(name, user);
         if (slot.invalidated) {
-            slot.release();
+            slot.release(user);
             throw new SlotException(RefusalCode.SLOT_INVALIDATED, slot.lostText());
         }
         if (startLsn != Lsn.INVALID) {
@@ -288,10 +288,21 @@ public final class ReplicationSlots {
                     Lsn.text(lsn));
         }
 
-        /** Ends its use. Does nothing when that has ended. */
-        public void release() {
+        /** Hands it from one user to another, if that one still has it; returns whether it had. */
+        public boolean pass(User from, User to) {
             synchronized (ReplicationSlots.this) {
-                if (user != null) {
+                if (user != from || invalidated) {
+                    return false;
+                }
+                user = to;
+                return true;
+            }
+        }
+
+        /** Ends its use. Does nothing when somebody else uses it, or nobody. */
+        public void release(User by) {
+            synchronized (ReplicationSlots.this) {
+                if (user == by && by != null) {
                     user = null;
                     inactiveSinceMicros = clock.micros();
                 }

@@ -11,6 +11,7 @@ import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transports.Carrier;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -90,6 +91,7 @@ public final class Listeners {
 
     /** Uses a transport that has arrived. */
     @Reference(
+            service = Carrier.class,
             cardinality = ReferenceCardinality.MULTIPLE,
             policy = ReferencePolicy.DYNAMIC,
             unbind = "removeTransport")
@@ -152,7 +154,7 @@ public final class Listeners {
                     troubles.remove(endpoint);
                     log.info("listening on {}", listener.endpoint());
                     return;
-                } catch (TransportException e) {
+                } catch (TransportException | IllegalStateException e) {
                     trouble = e.getMessage();
                 }
             }

@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import lockstep.commit.CommitLevel;
+import lockstep.commit.ReachTimes;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Step;
@@ -21,10 +24,13 @@ import lockstep.transport.api.Message.BaseBackupRequest;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
 import lockstep.transport.api.Message.Keepalive;
+import lockstep.transport.api.Message.MoveRefused;
+import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.SessionSuccession;
 import lockstep.transport.api.Message.StandbyReason;
 import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Message.StartReplication;
@@ -33,6 +39,7 @@ import lockstep.transport.api.Message.SwitchoverRequest;
 import lockstep.transport.api.Message.TakeOver;
 import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Message.WalData;
+import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.wal.Wal;
@@ -51,8 +58,15 @@ import org.slf4j.LoggerFactory;
  *   STARTUP    StartReplication, not acceptable     STOPPING, after a Refusal
  *   BACKUP     all files sent                       STARTUP: the same session asks for the WAL next
  *   CATCHUP    everything flushed has been sent     STREAMING
+ *   STARTUP    StartReplication after Succession    STREAMING: the standby has streamed all along, only elsewhere
  *   any        session closed, timeout, shutdown    STOPPING
  * </pre>
+ *
+ * <p><b>Succession.</b> A standby that changes its transport opens a second session while the first goes on. To commits both
+ * are one standby, which streams and has acknowledged what it has: the second takes over positions, slot and place among those
+ * that count in one step, and from then on hears of what is acknowledged on the first. That one is sent WAL until the
+ * standby has moved over, which it says by its first status on the second. If the second ends before that, the first
+ * counts again.
  *
  * <p>A standby that serves others never sends while it writes: it sends, from its worker, what is checked and on its disk,
  * and beside it how far the primary has flushed.
@@ -75,6 +89,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     private static final DownstreamStatus NO_DOWNSTREAM = new DownstreamStatus(0, 0, List.of());
     private static final Logger log = LoggerFactory.getLogger(WalSender.class);
 
+    private record Times(ReachTimes write, ReachTimes flush, ReachTimes apply) {}
+
     private final long id;
     private final Session session;
 
@@ -91,6 +107,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     private final Lag writeLag = new Lag();
     private final Lag flushLag = new Lag();
     private final Lag replayLag = new Lag();
+    private final Object positions = new Object();
 
     private volatile String name = "";
     private volatile SenderState state = SenderState.STARTUP;
@@ -114,6 +131,21 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     private volatile boolean backupRequested;
     private volatile Slot slot;
     private volatile Worker worker;
+
+    /** Whether this session may count; of two of one standby only one may. */
+    private volatile boolean listed = true;
+
+    /** The session that goes on until this one has caught up; null when it has, or there is none. */
+    private volatile WalSender predecessor;
+
+    private volatile WalSender successor;
+
+    /** When the standby came to which position; handed on to a successor. */
+    private volatile Times times = new Times(new ReachTimes(), new ReachTimes(), new ReachTimes());
+
+    private volatile boolean succeeds;
+    private volatile boolean hadBackup;
+    private volatile CompletableFuture<WalSender> move;
     private ByteBuffer chunk;
     private WalSource source;
 
@@ -138,15 +170,24 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private void become(SenderState next, String why) {
+        if (change(next, why)) {
+            server.standbyProgressed();
+        }
+    }
+
+    private boolean change(SenderState next, String why) {
         if (state == next || state == SenderState.STOPPING) {
-            return;
+            return false;
         }
         log.info("standby {} at {}: {} -> {}: {}", label(), session.peer().address(), state, next, why);
+        if (next == SenderState.STOPPING) {
+            stepBack();
+        }
         state = next;
         if (next == SenderState.STOPPING) {
             releaseSlot();
         }
-        server.standbyProgressed();
+        return true;
     }
 
     private String label() {
@@ -165,10 +206,15 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         }
         if (message instanceof StandbyStatus status) {
             progressed(status);
+            takenOver();
         } else if (message instanceof StandbyReason standbyReason) {
             explained(standbyReason);
         } else if (message instanceof DownstreamStatus status) {
             heardOfDownstream(status);
+        } else if (message instanceof SessionSuccession && state == SenderState.STARTUP) {
+            succeeds = true;
+        } else if (message instanceof MoveRefused refused) {
+            moveRefused(refused.text());
         } else if (message instanceof SwitchoverAnswer answer) {
             switchoverAnswer = answer;
         } else if (message instanceof TookOver said) {
@@ -178,6 +224,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         } else if (message instanceof BaseBackupRequest request && state == SenderState.STARTUP) {
             if (takeName(request.standbyName()) && takeSlot(request)) {
                 become(SenderState.BACKUP, "it asks for a base backup");
+                hadBackup = true;
                 backupRequested = true;
                 worker.wake();
             }
@@ -190,9 +237,15 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     private void progressed(StandbyStatus status) {
         long now = clock.nanos();
-        writtenLsn = Math.min(status.writtenLsn(), sentLsn);
-        flushedLsn = Math.min(status.flushedLsn(), sentLsn);
-        appliedLsn = Math.min(status.appliedLsn(), sentLsn);
+        acknowledged(
+                Math.min(status.writtenLsn(), sentLsn),
+                Math.min(status.flushedLsn(), sentLsn),
+                Math.min(status.appliedLsn(), sentLsn),
+                now);
+        WalSender next = successor;
+        if (next != null) {
+            next.acknowledged(writtenLsn, flushedLsn, appliedLsn, now);
+        }
         writeLag.acknowledged(writtenLsn, now);
         flushLag.acknowledged(flushedLsn, now);
         replayLag.acknowledged(appliedLsn, now);
@@ -207,6 +260,24 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         if (status.replyRequested()) {
             keepalive(false);
         }
+    }
+
+    /** Positions only grow, whichever of two sessions of one standby tells of them. */
+    private void acknowledged(long written, long flushed, long applied, long now) {
+        synchronized (positions) {
+            writtenLsn = reached(writtenLsn, written, times.write, now);
+            flushedLsn = reached(flushedLsn, flushed, times.flush, now);
+            appliedLsn = reached(appliedLsn, applied, times.apply, now);
+        }
+    }
+
+    /** Notes the time first: who sees a position finds when it was reached. */
+    private static long reached(long before, long lsn, ReachTimes times, long now) {
+        if (lsn <= before) {
+            return before;
+        }
+        times.reached(lsn, now);
+        return lsn;
     }
 
     private void heardOfDownstream(DownstreamStatus status) {
@@ -260,15 +331,112 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private boolean takeName(String asked) {
-        // Asks the others of that name whether they are still there. Among PostgreSQL's clients many may have one name.
-        if (senders.isNameTaken(asked, this) && !flushedWalOnly) {
-            refuse(new Refusal(
-                    RefusalCode.NAME_IN_USE,
-                    "a standby named \"" + asked + "\" is connected; give this one another application_name"));
-            return false;
+        for (WalSender other : senders.named(asked, this)) {
+            if (isSameServer(other)) {
+                meetOwn(other);
+            } else if (other.isThere() && !flushedWalOnly) {
+                // Among PostgreSQL's clients many may have one name.
+                refuse(new Refusal(
+                        RefusalCode.NAME_IN_USE,
+                        "a standby named \"" + asked + "\" is connected; give this one another application_name"));
+                return false;
+            }
         }
         name = asked;
         return true;
+    }
+
+    private boolean isSameServer(WalSender other) {
+        long serverId = downstream.serverId();
+        return serverId != 0 && serverId == other.downstream.serverId();
+    }
+
+    /** Meets another session of the same running standby: one that it goes on with until this one can, or has lost. */
+    private void meetOwn(WalSender other) {
+        // After a base backup it has other data than that which it acknowledged there.
+        if (succeeds && !hadBackup && predecessor == null && other.isStreaming() && other.successor == null) {
+            predecessor = other;
+        } else {
+            other.end("its standby has opened another session");
+        }
+    }
+
+    /** Takes the place of the session before, if it still has one. */
+    private boolean takePlace(String from) {
+        WalSender before = predecessor;
+        if (before == null || !before.isStreaming()) {
+            predecessor = null;
+            return false;
+        }
+        senders.replace(before, this, () -> {
+            times = before.times;
+            acknowledged(before.writtenLsn, before.flushedLsn, before.appliedLsn, clock.nanos());
+            before.successor = this;
+            change(SenderState.STREAMING, from + ", in the place of session " + before.id);
+        });
+        return true;
+    }
+
+    /** This session ends. If the standby has not moved over to it, the one before counts again. */
+    private void stepBack() {
+        WalSender before = predecessor;
+        predecessor = null;
+        if (before != null && before.successor == this) {
+            senders.replace(this, before, () -> before.successor = null);
+        }
+    }
+
+    /** The standby has moved over to this session, and needs the one before no more. */
+    private void takenOver() {
+        WalSender before = predecessor;
+        if (before != null) {
+            predecessor = null;
+            before.end("its standby has moved over to session " + id);
+        }
+    }
+
+    /**
+     * Asks the standby to move over to another of its endpoints.
+     *
+     * @return completes with the session that has taken the place of this one; or with an {@link IllegalStateException} that says
+     *     why there is none
+     */
+    CompletableFuture<WalSender> move(String scheme) {
+        synchronized (this) {
+            CompletableFuture<WalSender> asked = move;
+            if (asked != null && !asked.isDone()) {
+                return CompletableFuture.failedFuture(
+                        new IllegalStateException("standby " + label() + " is being moved already"));
+            }
+            if (session.peer().flushedWalOnly()) {
+                return CompletableFuture.failedFuture(new IllegalStateException("standby " + label()
+                        + " speaks a protocol in which it cannot be asked to move: change its primary_conninfo there"));
+            }
+            if (state != SenderState.STREAMING) {
+                return CompletableFuture.failedFuture(new IllegalStateException("standby " + label() + " is in state "
+                        + state + ", and is moved only while it streams: \"standbys\" shows when it does"));
+            }
+            move = new CompletableFuture<>();
+            session.send(new MoveRequest(scheme));
+            return move;
+        }
+    }
+
+    private void answerMove(String cause) {
+        CompletableFuture<WalSender> asked = move;
+        WalSender next = successor;
+        if (asked != null && next != null) {
+            asked.complete(next);
+        } else {
+            moveRefused("its session has ended: " + cause);
+        }
+    }
+
+    private void moveRefused(String why) {
+        CompletableFuture<WalSender> asked = move;
+        if (asked != null) {
+            asked.completeExceptionally(new IllegalStateException("standby " + label() + " stays: " + why));
+        }
     }
 
     /** A slot, or the refusal that there is none. */
@@ -312,6 +480,13 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private boolean takeSlot(StartReplication asked, long startLsn) {
+        WalSender before = predecessor;
+        Slot held = before == null ? null : before.slot;
+        if (held != null && held.name().equals(asked.slotName()) && held.pass(before, this)) {
+            before.slot = null;
+            slot = held;
+            return true;
+        }
         // A PostgreSQL client may ask from anywhere: its slot follows what it has flushed, and nothing else.
         long slotLsn = flushedWalOnly ? Lsn.INVALID : startLsn;
         return takeSlot(asked.slotName(), () -> server.slots().acquire(asked.slotName(), slotLsn, this));
@@ -321,7 +496,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         Slot held = slot;
         slot = null;
         if (held != null) {
-            held.release();
+            held.release(this);
         }
     }
 
@@ -355,12 +530,19 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 && takeName(asked.standbyName())
                 && takeSlot(asked, admitted.answer().startLsn())) {
             ReplicationStarted started = admitted.answer();
+            boolean succeeded;
             synchronized (this) {
                 sentLsn = started.startLsn();
                 heldLsn = started.startLsn();
+                // Before the standby hears that it can move over, and ends the session before.
+                succeeded = takePlace(admitted.from());
                 session.send(started);
             }
-            become(SenderState.CATCHUP, admitted.from());
+            if (succeeded) {
+                server.standbyProgressed();
+            } else {
+                become(SenderState.CATCHUP, admitted.from());
+            }
             // After it became one that is told of changes, so that none falls between.
             tell(server.degradedRange(started.startLsn()));
             worker.wake();
@@ -394,6 +576,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     public void closed(String cause) {
         become(SenderState.STOPPING, "the session has ended: " + cause);
         senders.left(this);
+        answerMove(cause);
         if (worker != null) {
             worker.wake();
         }
@@ -741,6 +924,15 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         return appliedLsn;
     }
 
+    @Override
+    public long reachedNanos(CommitLevel level, long lsn, long otherwise) {
+        return switch (level) {
+            case REMOTE_WRITE -> times.write.find(lsn, otherwise);
+            case REMOTE_APPLY -> times.apply.find(lsn, otherwise);
+            default -> times.flush.find(lsn, otherwise);
+        };
+    }
+
     /** Returns the first position this standby still needs; {@link Long#MAX_VALUE} if it needs none. */
     long neededLsn() {
         return state == SenderState.STOPPING ? Long.MAX_VALUE : heldLsn;
@@ -766,6 +958,18 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                         flushedLsn,
                         appliedLsn),
                 below);
+    }
+
+    boolean isListed() {
+        return listed;
+    }
+
+    void list(boolean now) {
+        listed = now;
+    }
+
+    Peer peer() {
+        return session.peer();
     }
 
     boolean hasEnded() {

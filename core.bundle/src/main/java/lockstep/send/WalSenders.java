@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -122,9 +123,41 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
                 .anyMatch(other -> other != by && other.slotName().equals(slotName) && other.isThere());
     }
 
-    /** Returns whether another session has that standby name, and its standby is still there. */
-    boolean isNameTaken(String name, WalSender by) {
-        return senders.stream().anyMatch(other -> other != by && other.name().equals(name) && other.isThere());
+    /** Returns the other sessions that have that standby name. */
+    List<WalSender> named(String name, WalSender by) {
+        return senders.stream()
+                .filter(other -> other != by && other.name().equals(name) && !other.hasEnded())
+                .toList();
+    }
+
+    /**
+     * Has one session count in the place of another. The latter does until all is ready, and whoever looks finds one of them.
+     *
+     * @param getReady makes the new one what it is to be when it counts
+     */
+    synchronized void replace(WalSender before, WalSender by, Runnable getReady) {
+        by.list(false);
+        listProgress();
+        getReady.run();
+        before.list(false);
+        by.list(true);
+        listProgress();
+    }
+
+    /**
+     * Asks a standby to move over to another of its endpoints, without a pause.
+     *
+     * @param scheme of that endpoint
+     * @return completes with the standby's new session; or with an {@link IllegalStateException} that says why there is none
+     * @throws IllegalArgumentException if no standby of that name is connected
+     */
+    public CompletableFuture<StandbyMove> move(String standby, String scheme) {
+        WalSender sender = senders.stream()
+                .filter(each -> each.name().equals(standby) && each.isListed() && !each.hasEnded())
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "no standby named \"" + standby + "\" is connected here; \"standbys\" lists those that are"));
+        return sender.move(scheme).thenApply(next -> new StandbyMove(sender.peer(), next.peer()));
     }
 
     void left(WalSender sender) {
@@ -196,7 +229,7 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
     }
 
     private synchronized void listProgress() {
-        progress = senders.toArray(StandbyProgress[]::new);
+        progress = senders.stream().filter(WalSender::isListed).toArray(StandbyProgress[]::new);
     }
 
     @Override
@@ -242,7 +275,7 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
 
     private List<StandbyTree.Branch> branches() {
         return senders.stream()
-                .filter(sender -> !sender.name().isEmpty())
+                .filter(sender -> !sender.name().isEmpty() && sender.isListed())
                 .map(WalSender::branch)
                 .toList();
     }

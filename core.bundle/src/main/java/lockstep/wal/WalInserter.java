@@ -49,7 +49,7 @@ final class WalInserter {
     private static final int SPINS = 100;
     private static final long SLOT_WAIT_NANOS = 20_000;
 
-    /** Told at this rate, and only while the log is held, thousands of waiting threads cost little. */
+    /** At this rate thousands of threads that wait for a log that is held cost little. */
     private static final long HOLD_LOOK_NANOS = 500_000;
 
     private final WalIdentity identity;
@@ -148,6 +148,10 @@ final class WalInserter {
             Supplier<? extends RuntimeException> why = ended;
             if (why != null) {
                 throw why.get();
+            }
+            if (Thread.currentThread().isInterrupted()) {
+                throw new IllegalStateException(
+                        "the wait for the log, which is held, was interrupted: nothing was inserted");
             }
             pause.accept(HOLD_LOOK_NANOS);
         }

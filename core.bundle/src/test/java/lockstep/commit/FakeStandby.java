@@ -54,4 +54,9 @@ final class FakeStandby implements StandbyProgress {
     public long appliedLsn() {
         return appliedLsn;
     }
+
+    @Override
+    public long reachedNanos(CommitLevel level, long lsn, long otherwise) {
+        return otherwise;
+    }
 }

@@ -234,6 +234,9 @@ class PrimaryTest {
         assertFalse(after.isReleased());
         assertEquals(1, primary.releaseByHand(after.lsn(), "ann"));
         assertEquals(new CommitOutcome.LocalOnly("an operator has released it by hand"), after.outcome());
+        DegradedPeriod recorded = DegradedLog.read(disk).get(1);
+        assertEquals("ann", recorded.operator());
+        assertEquals(after.lsn(), recorded.endLsn(), "who lacks it can be told");
     }
 
     @Test

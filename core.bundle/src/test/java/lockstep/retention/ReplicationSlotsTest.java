@@ -108,13 +108,30 @@ class ReplicationSlotsTest {
     @Test
     void oneSessionAtATimeUsesASlot() throws Exception {
         slots.create("s1", 0);
-        Slot slot = slots.acquire("s1", 1000, user("standby a"));
+        ReplicationSlots.User holder = user("standby a");
+        Slot slot = slots.acquire("s1", 1000, holder);
         assertRefused(RefusalCode.SLOT_IN_USE, "active for standby a", () -> slots.acquire("s1", 1, user("b")));
         assertRefused(RefusalCode.SLOT_IN_USE, "active for standby a", () -> slots.drop("s1"));
-        slot.release();
+        slot.release(user("b"));
+        assertTrue(slot.isActive());
+        slot.release(holder);
         assertTrue(slots.all().get(0).inactiveSinceMicros() > 0);
         slots.acquire("s1", 1000, user("b"));
         assertRefused(RefusalCode.NO_SUCH_SLOT, "slot create s2", () -> slots.acquire("s2", 1000, user("b")));
+    }
+
+    @Test
+    void aSessionPassesItsSlotToItsSuccessorAndHasItNoMore() throws Exception {
+        slots.create("s1", 0);
+        ReplicationSlots.User before = user("a");
+        ReplicationSlots.User after = user("b");
+        Slot slot = slots.acquire("s1", 1000, before);
+        assertTrue(slot.pass(before, after));
+        assertFalse(slot.pass(before, user("c")));
+        slot.release(before);
+        assertTrue(slot.isActive());
+        slot.release(after);
+        assertFalse(slot.isActive());
     }
 
     @Test

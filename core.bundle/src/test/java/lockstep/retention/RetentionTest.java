@@ -154,7 +154,7 @@ class RetentionTest {
         attachedLsn = Long.MAX_VALUE;
         removeAll();
         assertEquals(7, firstSegment());
-        slot.release();
+        slot.release(user);
         retention.dropSlot("s1");
         removeAll();
         assertEquals(8, firstSegment());

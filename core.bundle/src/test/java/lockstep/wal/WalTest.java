@@ -141,6 +141,10 @@ class WalTest {
                     Thread.onSpinWait();
                 }
             }
+            wal.holdInserting();
+            Thread.currentThread().interrupt();
+            assertThrows(IllegalStateException.class, () -> wal.insert(group(new RecordGroup(), 3, 1), Placement.NONE));
+            assertTrue(Thread.interrupted());
             wal.endInserting(() -> new IllegalStateException("another server goes on"));
             long count = placed.get();
             heldLsn = wal.reservedLsn();

@@ -25,7 +25,8 @@ public interface Transaction {
      * level is reached and the changes are visible.
      *
      * @throws IllegalStateException if this server takes no commits, being a standby or about to stop; nothing was
-     *     written, and the transaction can be committed again
+     *     written, and the transaction can be committed again. It is a {@link lockstep.commit.NotPrimaryException} where another
+     *     server is known to be the primary
      */
     PendingCommit commit(CommitLevel level);
 

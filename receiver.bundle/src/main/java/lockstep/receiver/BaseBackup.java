@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.receiver.api.BackupStatus;
@@ -44,7 +45,7 @@ final class BaseBackup implements Conversation {
 
     private static final Logger log = LoggerFactory.getLogger(BaseBackup.class);
 
-    private final StandbyConfig config;
+    private final Supplier<StandbyConfig> config;
     private final Disk disk;
     private final Clock clock;
     private final Upstream upstream;
@@ -72,7 +73,7 @@ final class BaseBackup implements Conversation {
      * @param complete called when the control file is there, on the session's thread
      */
     BaseBackup(
-            StandbyConfig config,
+            Supplier<StandbyConfig> config,
             Disk disk,
             Clock clock,
             Upstream upstream,
@@ -91,7 +92,8 @@ final class BaseBackup implements Conversation {
         if (!done) {
             started = null;
             statusNanos = clock.nanos();
-            opened.send(new BaseBackupRequest(config.name(), config.slotName(), config.createSlot()));
+            opened.send(new BaseBackupRequest(
+                    config.get().name(), config.get().slotName(), config.get().createSlot()));
             session = opened;
         }
     }
@@ -191,7 +193,8 @@ final class BaseBackup implements Conversation {
 
     @Override
     public long tick() {
-        if (clock.nanos() - statusNanos >= TimeUnit.MILLISECONDS.toNanos(config.statusIntervalMs())) {
+        if (clock.nanos() - statusNanos
+                >= TimeUnit.MILLISECONDS.toNanos(config.get().statusIntervalMs())) {
             statusNanos = clock.nanos();
             status(false);
         }
@@ -204,7 +207,7 @@ final class BaseBackup implements Conversation {
     }
 
     @Override
-    public void ended() {
+    public boolean ended(Session gone) {
         session = null;
         started = null;
         BackupFiles open = files;
@@ -215,6 +218,7 @@ final class BaseBackup implements Conversation {
                 log.warn("could not close a file of the base backup: {}", e.getMessage());
             }
         }
+        return false;
     }
 
     BackupStatus backup() {

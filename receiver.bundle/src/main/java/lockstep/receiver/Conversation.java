@@ -5,7 +5,7 @@ import lockstep.transport.api.Message;
 import lockstep.transport.api.Session;
 
 /**
- * What a standby and its primary talk about over a session that {@link Upstream} keeps open: first a base backup if there
+ * What a standby and its primary talk about over the session that {@link Upstream} keeps open: first a base backup if there
  * is nothing yet, then WAL. One call at a time, except for {@link #tick}, {@link #probe} and {@link #leave}, which come
  * from other threads.
  */
@@ -23,8 +23,28 @@ interface Conversation {
     /** All messages at hand have been delivered. */
     default void endOfBatch() {}
 
-    /** The session is gone. */
-    default void ended() {}
+    /** Returns whether it can go on over another session, while the present one does. */
+    default boolean canMove() {
+        return false;
+    }
+
+    /**
+     * Says the first word on a session that is to take the place of the present one, which goes on. When it has all that the
+     * present one has, the conversation says so by {@link Upstream#moved}.
+     */
+    default void beginSuccessor(Session session) {
+        throw new IllegalStateException("it cannot move now");
+    }
+
+    /**
+     * A session is gone.
+     *
+     * @param session null if it had not been begun
+     * @return whether the conversation goes on over a successor, as had been agreed there
+     */
+    default boolean ended(Session session) {
+        return false;
+    }
 
     /**
      * Does what is due by the clock.

@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.io.IOException;
 import java.util.Optional;
+import java.util.function.Supplier;
 import lockstep.commit.DegradedLog;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
@@ -50,7 +51,7 @@ final class Replication implements AutoCloseable {
     /** Half of the WAL buffers is history: redo that is less behind finds its WAL in memory. */
     private static final int HISTORY_PART = 2;
 
-    private final StandbyConfig config;
+    private final Supplier<StandbyConfig> config;
     private final Upstream upstream;
     private final Workers workers;
     private final Panic panic;
@@ -72,7 +73,7 @@ final class Replication implements AutoCloseable {
     private Worker prefetchWorker;
 
     Replication(
-            StandbyConfig config,
+            Supplier<StandbyConfig> config,
             WalConfig walConfig,
             WalScan scan,
             ControlStore control,
@@ -97,9 +98,9 @@ final class Replication implements AutoCloseable {
         missing = new MissingWal(disk);
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
-        slots = ReplicationSlots.open(disk, clock, config.retention().maxSlots());
+        slots = ReplicationSlots.open(disk, clock, config.get().retention().maxSlots());
         downstream = new Downstream(
-                config,
+                config.get(),
                 control,
                 managers,
                 wal,
@@ -115,10 +116,10 @@ final class Replication implements AutoCloseable {
                 downstream.senders(),
                 () -> control.get().redoLsn(),
                 () -> isArchive() ? Lsn.INVALID : Long.MAX_VALUE,
-                config::retention,
+                () -> config.get().retention(),
                 clock);
         restartpoints = new Restartpoints(control, managers, new DegradedLog(disk), this::settledLsn, retention);
-        RecoveryTarget target = config.recovery().target();
+        RecoveryTarget target = config.get().recovery().target();
         statistics = new WalStatistics(file.format());
         redo = new Redo(walConfig.identity(), wal::source, managers, new Passed(), target, file.redoLsn());
         continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
@@ -176,7 +177,7 @@ final class Replication implements AutoCloseable {
 
     /** Returns whether all WAL is kept that ever came. */
     private boolean isArchive() {
-        return control.get().format().isPostgres() && config.keepsPostgresWal();
+        return control.get().format().isPostgres() && config.get().keepsPostgresWal();
     }
 
     private long appliableLsn() {
@@ -244,6 +245,12 @@ final class Replication implements AutoCloseable {
         return redo.redone();
     }
 
+    /** Goes by the configuration as it is now. */
+    void configured() {
+        slots.configure(config.get().retention().maxSlots());
+        downstream.senders().configure(config.get().senders());
+    }
+
     /** Starts all workers but that of redo, which {@code startup} runs. */
     void start(Worker startup) {
         continuousRedo.runBy(startup);
@@ -304,8 +311,8 @@ final class Replication implements AutoCloseable {
                 receiver.primaryFlushedLsn(),
                 upstream.endpoint(),
                 upstream.peer(),
-                Standby.conninfo(config),
-                config.slotName(),
+                Standby.conninfo(config.get()),
+                config.get().slotName(),
                 upstream.sessions(),
                 receiver.corruptions(),
                 receiver.acks().isDiskFull(),

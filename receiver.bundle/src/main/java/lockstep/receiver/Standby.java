@@ -120,7 +120,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         }
     }
 
-    private final StandbyConfig config;
+    private volatile StandbyConfig config;
     private final Disk disk;
     private final Clock clock;
     private final Workers workers;
@@ -215,7 +215,31 @@ final class Standby implements StandbyControl, AutoCloseable {
         this.serving = serving;
         this.commands = commands;
         this.shutdown = shutdown;
-        upstream = new Upstream(config, transports, workers, clock);
+        upstream = new Upstream(this::config, transports, workers, clock);
+    }
+
+    private StandbyConfig config() {
+        return config;
+    }
+
+    /**
+     * Changes the configuration, as far as that can be done at work: what is settled at start stays as it is. A changed list of
+     * endpoints is moved to without a pause; a changed name or slot is told on a new session.
+     */
+    void configure(StandbyConfig changed) {
+        StandbyConfig before = config;
+        config = changed;
+        upstream.configured();
+        Replication open = replication;
+        if (open != null) {
+            open.configured();
+        }
+        if (!changed.acknowledging().equals(before.acknowledging())) {
+            log.warn("who is acknowledged upstream (relay_ack, synchronous_standby_names) changes with the next start");
+        }
+        if (!changed.name().equals(before.name()) || !changed.slotName().equals(before.slotName())) {
+            upstream.introduceAnew("the standby's name or slot has been changed");
+        }
     }
 
     static String conninfo(StandbyConfig config) {
@@ -294,7 +318,7 @@ final class Standby implements StandbyControl, AutoCloseable {
                     "the data directory is empty, and primary_conninfo names nobody to take a base backup"
                             + " from. Take one with \"lockstep backup\"");
         } else {
-            backup = new BaseBackup(config, disk, clock, upstream, Optional.empty(), this::backupComplete);
+            backup = new BaseBackup(this::config, disk, clock, upstream, Optional.empty(), this::backupComplete);
             become(Phase.BASE_BACKUP, "the data directory is empty");
             upstream.start(backup);
         }
@@ -351,7 +375,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         recoveryEnded = false;
         problem = "";
         backup = new BaseBackup(
-                config,
+                this::config,
                 disk,
                 clock,
                 upstream,
@@ -413,7 +437,7 @@ final class Standby implements StandbyControl, AutoCloseable {
         }
         files.truncate(scan.endLsn(), scan.bytesEndLsn());
         replication = new Replication(
-                config,
+                this::config,
                 walConfig,
                 scan,
                 control,
@@ -505,12 +529,11 @@ final class Standby implements StandbyControl, AutoCloseable {
             }
 
             @Override
-            public void takeOver() {
-                // Who asks while a promotion is under way is answered by what becomes of that.
-                CompletionStage<Promoted> asked = request(false, true, "switchover");
-                if (asked.toCompletableFuture().isCompletedExceptionally()) {
-                    log.warn("the primary hands over while this standby is being promoted anyway");
-                }
+            public boolean takeOver() {
+                Promotion asked = new Promotion(false, true, "switchover", new CompletableFuture<>());
+                boolean first = promotion.compareAndSet(null, asked);
+                wake();
+                return first;
             }
         };
     }

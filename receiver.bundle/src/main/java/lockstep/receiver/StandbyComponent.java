@@ -30,12 +30,14 @@ import lockstep.send.Listeners;
 import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Transport;
+import lockstep.transports.Carrier;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
 import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Modified;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
@@ -63,6 +65,7 @@ public final class StandbyComponent {
     private final ResourceManagers managers = new ResourceManagers();
     private final Transports transports = new Transports();
     private final Standby standby;
+    private final StandbyConfig atStart;
 
     /** There while this server is configured to listen. */
     @Reference(
@@ -93,13 +96,14 @@ public final class StandbyComponent {
         this.context = context;
         try {
             FileDisk disk = new FileDisk(directory.path());
+            atStart = config(
+                    server,
+                    recovery,
+                    SyncMethod.configured(server.walSyncMethod(), disk),
+                    recovery(parameters, recovery, shutdown),
+                    context.getProperty(BACKUP_ONLY) != null);
             standby = new Standby(
-                    config(
-                            server,
-                            recovery,
-                            SyncMethod.configured(server.walSyncMethod(), disk),
-                            recovery(parameters, recovery, shutdown),
-                            context.getProperty(BACKUP_ONLY) != null),
+                    atStart,
                     disk,
                     Clock.SYSTEM,
                     new ThreadWorkers(),
@@ -157,6 +161,16 @@ public final class StandbyComponent {
                         : Optional.empty());
     }
 
+    /** Takes values that can change at work; the others come with the next start. */
+    @Modified
+    void configure(ServerConfiguration server, StandbyConfiguration recovery) {
+        try {
+            standby.configure(config(server, recovery, atStart.syncMethod(), atStart.recovery(), atStart.backupOnly()));
+        } catch (IllegalArgumentException e) {
+            log.error("the changed configuration is not used: {}", e.getMessage());
+        }
+    }
+
     @Activate
     void activate() {
         service = context.registerService(StandbyControl.class, standby, null);
@@ -180,6 +194,7 @@ public final class StandbyComponent {
     }
 
     @Reference(
+            service = Carrier.class,
             cardinality = ReferenceCardinality.MULTIPLE,
             policy = ReferencePolicy.DYNAMIC,
             unbind = "removeTransport")

@@ -11,6 +11,10 @@ interface Succession {
      */
     SwitchoverAnswer answer(String primaryName);
 
-    /** Has this standby become a primary soon: it has all WAL of the present one, which has ended. */
-    void takeOver();
+    /**
+     * Has this standby become a primary soon: it has all WAL of the present one, which has ended.
+     *
+     * @return whether it tries to; not if a promotion is under way already, which may come to nothing
+     */
+    boolean takeOver();
 }

@@ -1,9 +1,13 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import lockstep.io.Clock;
 import lockstep.io.Step;
 import lockstep.io.Worker;
@@ -24,9 +28,15 @@ import org.slf4j.LoggerFactory;
  * Keeps one session with a primary open: tries the endpoints of {@code primary_conninfo} in order, watches over silence,
  * and opens the next session when one ends, through whatever transport then serves the endpoint's scheme.
  *
- * <p><b>Idea.</b> There is never more than one session, and nothing is opened before the last one has said {@link
- * SessionHandler#closed}. So the {@link Conversation} above needs no notion of old and new sessions: what it hears is
- * always from the present one, and when it begins anew nobody is still at work on the last.
+ * <p><b>Idea.</b> There is one session, and the next is opened when that one has said {@link SessionHandler#closed}. So the
+ * {@link Conversation} above knows at each moment whom it talks to, and when it begins anew nobody is still at work on the
+ * last.
+ *
+ * <p><b>Moving.</b> The exception is a session that is given up on purpose, for another endpoint or transport: make before
+ * break. Its <i>successor</i> is opened while it goes on, and the conversation goes on over both until the successor has all
+ * that the present session has; then the present one is closed. Whatever happens to the successor before, nothing has been
+ * lost; and if the present session breaks before, the successor is the session. One rule keeps this simple: of the two,
+ * one at a time has its say ({@link #turn}).
  *
  * <pre>
  *   state        event                                               next
@@ -34,6 +44,7 @@ import org.slf4j.LoggerFactory;
  *   STARTING     the primary agrees to stream                        STREAMING
  *   STARTING     an endpoint fails or refuses, and there is another  STARTING
  *   STARTING     the last endpoint fails or refuses                  WAITING
+ *   STREAMING    the session ends, and has a successor               STARTING, or STREAMING if that had been agreed on
  *   STREAMING    the session ends after something came over it       RESTARTING
  *   STREAMING    it ends without, or is to be backed off from        WAITING
  *   WAITING      the next try is due, or a transport arrives         STARTING
@@ -46,7 +57,8 @@ import org.slf4j.LoggerFactory;
  * {@code wal_retrieve_retry_interval}. What a session was ended for on purpose waits the whole interval.
  *
  * <p><b>Threads.</b> Sessions are opened and timers watched on the worker {@code wal-receiver}; messages come on threads of
- * the transport. <b>Lock.</b> {@code this} guards the fields marked so, and is held while nothing else is called.
+ * the transport. <b>Locks.</b> {@code this} guards the fields marked so, and is held while nothing else is called. {@link
+ * #turn}, taken before it, is held while the conversation hears of a session.
  */
 final class Upstream implements Step, Transports.Listener, AutoCloseable {
     /** A transport delivers what was sent before within a second, and then ends the session. */
@@ -56,9 +68,12 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
+    /** How long a successor has to catch up. */
+    private static final long SUCCESSION_NANOS = TimeUnit.SECONDS.toNanos(10);
+
     private static final Logger log = LoggerFactory.getLogger(Upstream.class);
 
-    private final StandbyConfig config;
+    private final Supplier<StandbyConfig> config;
     private final Transports transports;
     private final Workers workers;
     private final Clock clock;
@@ -69,6 +84,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     // Guarded by this; volatile where status looks.
     private volatile ReceiverState state = ReceiverState.STOPPED;
     private volatile Link link;
+    private volatile Link successor;
+    private volatile Move move;
     private volatile String lastError = "";
     private volatile String lastEndpoint = "";
     private int nextEndpoint;
@@ -76,8 +93,39 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private long pauseNanos = FIRST_PAUSE_NANOS;
     private final AtomicLong sessions = new AtomicLong();
 
-    Upstream(StandbyConfig config, Transports transports, Workers workers, Clock clock) {
+    private final Object turn = new Object();
+
+    /** Whose message the conversation is hearing; guarded by {@link #turn}. */
+    private Link speaking;
+
+    /** The endpoints that the last round goes through. */
+    private volatile List<Endpoint> endpoints;
+
+    /** The wish to be elsewhere, until it is met or given up. */
+    private static final class Move {
+        private final List<Endpoint> targets;
+        private final boolean lasting;
+        private final Consumer<String> refused;
+        private int next;
+        private long retryAtNanos;
+        private volatile String problem = "";
+
+        /**
+         * Wishes to be at the first of these that can be used.
+         *
+         * @param lasting whether it is tried until it succeeds
+         * @param refused told why, if it is given up
+         */
+        Move(List<Endpoint> targets, boolean lasting, Consumer<String> refused) {
+            this.targets = targets;
+            this.lasting = lasting;
+            this.refused = refused;
+        }
+    }
+
+    Upstream(Supplier<StandbyConfig> config, Transports transports, Workers workers, Clock clock) {
         this.config = config;
+        endpoints = config.get().primaries();
         this.transports = transports;
         this.workers = workers;
         this.clock = clock;
@@ -90,6 +138,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             nextEndpoint = 0;
             pauseNanos = FIRST_PAUSE_NANOS;
             lastError = "";
+            move = null;
             last = false;
             become(ReceiverState.STARTING, "the standby starts");
         }
@@ -99,11 +148,80 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     /** Goes on with another conversation, on the present session if there is one. The one before has nothing to say. */
     void converse(Conversation next) {
-        conversation = next;
-        Link open = link;
-        if (open != null && open.session != null && !open.ending) {
-            next.begin(open.session);
+        synchronized (turn) {
+            conversation = next;
+            Link open = link;
+            if (open != null && open.session != null && !open.ending) {
+                next.begin(open.session);
+            }
         }
+        wake();
+    }
+
+    /**
+     * Goes by {@code primary_conninfo} as it is now. The present session goes on if its endpoint is still the best of those
+     * that can be used; if it is not in the list any more, until another can be used.
+     */
+    void configured() {
+        List<Endpoint> now = config.get().primaries();
+        synchronized (this) {
+            if (now.equals(endpoints)) {
+                return;
+            }
+            endpoints = now;
+            nextEndpoint = 0;
+            pauseNanos = FIRST_PAUSE_NANOS;
+            if (state == ReceiverState.WAITING) {
+                retryAtNanos = clock.nanos();
+            }
+            Link open = link;
+            if (open != null) {
+                int present = now.indexOf(open.endpoint);
+                List<Endpoint> better = present < 0 ? now : now.subList(0, present);
+                move = better.isEmpty() ? null : new Move(better, present < 0, why -> {});
+            }
+        }
+        wake();
+    }
+
+    /** Begins anew with the primary, because what this standby says of itself has changed. */
+    void introduceAnew(String cause) {
+        Link open = link;
+        if (open != null) {
+            open.worked = true;
+            open.end(cause);
+        }
+    }
+
+    /**
+     * Moves over to another transport, if that can be.
+     *
+     * @param refused told why, if it is given up
+     */
+    void moveTo(String scheme, Consumer<String> refused) {
+        Optional<String> objection = tryMoveTo(scheme, refused);
+        objection.ifPresent(refused);
+        wake();
+    }
+
+    private synchronized Optional<String> tryMoveTo(String scheme, Consumer<String> refused) {
+        Link open = link;
+        if (open != null && open.endpoint.scheme().equals(scheme)) {
+            return Optional.of("it is connected through " + open.endpoint + " already");
+        }
+        if (move != null && !move.lasting) {
+            return Optional.of("it is moving already");
+        }
+        List<Endpoint> targets = endpoints.stream()
+                .filter(endpoint -> endpoint.scheme().equals(scheme))
+                .toList();
+        if (targets.isEmpty()) {
+            return Optional.of("its primary_conninfo names no endpoint " + scheme + "://…, only "
+                    + endpoints.stream().map(Endpoint::toString).collect(Collectors.joining(", "))
+                    + ". Add one there: \"set primary_conninfo\" on the standby");
+        }
+        move = new Move(targets, false, refused);
+        return Optional.empty();
     }
 
     private void become(ReceiverState next, String reason) {
@@ -137,48 +255,74 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         }
     }
 
-    /** Ends the session because of what came over it; the next is opened at once. */
+    /** Ends the session because of what came over it, and its successor; the next is opened at once. */
     void end(String cause) {
         lastError = cause;
-        endLink(cause, false);
+        endLinks(cause, false);
     }
 
-    /** Ends the session; the next is tried after the retry interval. */
+    /** Ends the session, and its successor; the next is tried after the retry interval. */
     void backOff(String cause) {
         lastError = cause;
-        endLink(cause, true);
+        endLinks(cause, true);
     }
 
-    /** Tells the primary that nothing can come of this session, and ends it. */
+    /** Tells the primary that nothing can come of the session that is heard, and ends it. */
     void refuse(RefusalCode code, String text) {
         log.error("WAL receiver: {}", text);
-        lastError = text;
-        Link open = link;
-        if (open != null && open.session != null) {
-            open.session.send(new Refusal(code, text));
+        Link heard = speaking;
+        if (heard == null || heard != successor) {
+            lastError = text;
         }
-        backOff(text);
+        if (heard != null && heard.session != null) {
+            heard.session.send(new Refusal(code, text));
+            heard.problem = text;
+            heard.backOff = true;
+            heard.end(text);
+        }
     }
 
-    /** The present session is the last one, until {@link #close} and {@link #start}; on its thread. */
-    void openNoOther() {
-        last = true;
+    /** Says whether the present session is the last one, until {@link #close} and {@link #start}; on its thread. */
+    void openNoOther(boolean isLast) {
+        last = isLast;
     }
 
-    private void endLink(String cause, boolean backOff) {
-        Link open = link;
-        if (open != null) {
-            if (backOff) {
-                open.backOff = true;
+    private void endLinks(String cause, boolean backOff) {
+        for (Link open : new Link[] {successor, link}) {
+            if (open != null) {
+                open.backOff |= backOff;
+                open.end(cause);
             }
-            open.end(cause);
         }
     }
 
-    /** Returns whether the present session is about to end, so that what came over it need not be stored. */
+    /** Returns whether the session that is heard is about to end, so that what came over it need not be stored. */
     boolean isEnding() {
-        Link open = link;
-        return open == null || open.ending;
+        Link heard = speaking;
+        return heard == null || heard.ending;
+    }
+
+    /** Returns the endpoint of the session that is heard. */
+    String speaker() {
+        Link heard = speaking;
+        return heard == null ? lastEndpoint : heard.endpoint.toString();
+    }
+
+    /** The successor that is heard has all that the present session has, and takes its place. */
+    void moved(String where) {
+        Link next = successor;
+        Link before = link;
+        synchronized (this) {
+            link = next;
+            successor = null;
+            move = null;
+            lastEndpoint = next.endpoint.toString();
+            lastError = "";
+            sessions.incrementAndGet();
+        }
+        next.worked = true;
+        log.info("WAL receiver: moved from {} to {} {}", before.endpoint, next.endpoint, where);
+        before.end("moved to " + next.endpoint);
     }
 
     // The worker.
@@ -216,7 +360,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             }
             return elsewhere;
         }
-        return open.ending ? UNTIL_WOKEN : Math.min(conversation.tick(), watch(open));
+        return open.ending ? UNTIL_WOKEN : Math.min(conversation.tick(), Math.min(watch(open), goOnMoving()));
     }
 
     private synchronized boolean isRoundBegun() {
@@ -226,38 +370,96 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private void connect() {
         Endpoint endpoint;
         synchronized (this) {
-            if (nextEndpoint >= config.primaries().size()) {
+            if (nextEndpoint >= endpoints.size()) {
                 roundFailed(pauseNanos);
                 return;
             }
-            endpoint = config.primaries().get(nextEndpoint++);
+            endpoint = endpoints.get(nextEndpoint++);
         }
         lastEndpoint = endpoint.toString();
+        open(endpoint, opening -> link = opening, conversation::begin).ifPresent(this::failed);
+    }
+
+    /**
+     * Opens a session.
+     *
+     * @param place keeps it; and forgets it, with null
+     * @param begin says the first word on it
+     * @return why there is none
+     */
+    private Optional<String> open(Endpoint endpoint, Consumer<Link> place, Consumer<Session> begin) {
         Optional<Transport> transport = transports.get(endpoint.scheme());
         if (transport.isEmpty()) {
-            failed("cannot reach " + endpoint + ": no transport for \"" + endpoint.scheme()
+            return Optional.of("cannot reach " + endpoint + ": no transport for \"" + endpoint.scheme()
                     + "\" is here. Install and start its bundle");
-            return;
         }
-        Link opening = new Link(transport.get());
-        link = opening;
+        Link opening = new Link(transport.get(), endpoint);
+        place.accept(opening);
         try {
             opening.session = transport.get().connect(endpoint, opening);
         } catch (TransportException e) {
-            link = null;
-            failed(e.getMessage());
-            return;
+            place.accept(null);
+            return Optional.of(e.getMessage());
         } catch (RuntimeException e) {
-            link = null;
+            place.accept(null);
             log.error("the transport for {} has a defect", endpoint, e);
-            failed("cannot reach " + endpoint + ": its transport failed with " + e);
-            return;
+            return Optional.of("cannot reach " + endpoint + ": its transport failed with " + e);
         }
         if (state == ReceiverState.STOPPED || opening.ending) {
             opening.end("the standby is being stopped");
         } else {
-            conversation.begin(opening.session);
+            synchronized (turn) {
+                begin.accept(opening.session);
+            }
         }
+        return Optional.empty();
+    }
+
+    /** Opens the successor that is wished for, and watches over it; returns when to look again. */
+    private long goOnMoving() {
+        Link next = successor;
+        if (next != null) {
+            long left = SUCCESSION_NANOS - (clock.nanos() - next.openedNanos);
+            if (left <= 0) {
+                next.problem = "the session with " + next.endpoint + " has not caught up within "
+                        + TimeUnit.NANOSECONDS.toSeconds(SUCCESSION_NANOS) + " s";
+                next.end(next.problem);
+                return UNTIL_WOKEN;
+            }
+            return left;
+        }
+        Move wanted = move;
+        if (wanted == null || last || state != ReceiverState.STREAMING || !conversation.canMove()) {
+            return UNTIL_WOKEN;
+        }
+        long left = wanted.retryAtNanos == 0 ? 0 : wanted.retryAtNanos - clock.nanos();
+        if (left > 0) {
+            return left;
+        }
+        if (wanted.next == wanted.targets.size()) {
+            return cannotMove(wanted);
+        }
+        Endpoint target = wanted.targets.get(wanted.next++);
+        log.info("WAL receiver: moving to {}", target);
+        open(target, opening -> successor = opening, conversation::beginSuccessor)
+                .ifPresent(why -> wanted.problem = why);
+        return AGAIN;
+    }
+
+    private long cannotMove(Move wanted) {
+        log.warn("WAL receiver: it stays with {}: {}", lastEndpoint, wanted.problem);
+        if (wanted.lasting) {
+            wanted.next = 0;
+            wanted.retryAtNanos = clock.nanos() + retryIntervalNanos();
+            return retryIntervalNanos();
+        }
+        synchronized (this) {
+            if (move == wanted) {
+                move = null;
+            }
+        }
+        wanted.refused.accept(wanted.problem);
+        return UNTIL_WOKEN;
     }
 
     private void failed(String why) {
@@ -275,24 +477,26 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         retryAtNanos = clock.nanos() + pause;
         become(
                 ReceiverState.WAITING,
-                (config.primaries().isEmpty() ? "there is no primary" : "no primary can be used") + "; next try in "
+                (endpoints.isEmpty() ? "there is no primary" : "no primary can be used") + "; next try in "
                         + TimeUnit.NANOSECONDS.toMillis(pause) + " ms");
     }
 
     private long retryIntervalNanos() {
-        return TimeUnit.MILLISECONDS.toNanos(config.retrieveRetryIntervalMs());
+        return TimeUnit.MILLISECONDS.toNanos(config.get().retrieveRetryIntervalMs());
     }
 
     /** Watches over the primary's silence; returns when to look again. */
     private long watch(Link open) {
-        long timeout = TimeUnit.MILLISECONDS.toNanos(config.receiverTimeoutMs());
+        long timeout = TimeUnit.MILLISECONDS.toNanos(config.get().receiverTimeoutMs());
         if (timeout == 0 || open.busy) {
             return timeout == 0 ? UNTIL_WOKEN : timeout / 2;
         }
         long silent = clock.nanos() - open.heardNanos;
         if (silent >= timeout) {
-            end("nothing heard from the primary at " + lastEndpoint + " for " + TimeUnit.NANOSECONDS.toMillis(silent)
-                    + " ms (wal_receiver_timeout)");
+            String cause = "nothing heard from the primary at " + lastEndpoint + " for "
+                    + TimeUnit.NANOSECONDS.toMillis(silent) + " ms (wal_receiver_timeout)";
+            lastError = cause;
+            open.end(cause);
             return UNTIL_WOKEN;
         }
         if (silent >= timeout / 2) {
@@ -328,21 +532,53 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     @Override
     public void left(Transport transport) {
-        Link open = link;
-        if (open != null && open.transport == transport) {
-            open.end("transport withdrawn");
+        for (Link open : new Link[] {successor, link}) {
+            if (open != null && open.transport == transport) {
+                open.end("transport withdrawn");
+            }
         }
     }
 
     private void closed(Link ended, String cause) {
-        if (link != ended) {
-            return;
+        synchronized (turn) {
+            if (link == ended) {
+                presentClosed(ended, cause);
+            } else if (successor == ended) {
+                successorClosed(ended, cause);
+            } else {
+                return;
+            }
         }
-        log.info("WAL receiver: the session with {} has ended: {}", lastEndpoint, cause);
-        conversation.ended();
+        wake();
+    }
+
+    private void successorClosed(Link ended, String cause) {
+        log.info("WAL receiver: the session with {} has ended before it could be used: {}", ended.endpoint, cause);
+        conversation.ended(ended.session);
         synchronized (this) {
-            link = null;
-            if (state == ReceiverState.STREAMING) {
+            successor = null;
+            if (move != null) {
+                move.problem = ended.problem.isEmpty()
+                        ? "the session with " + ended.endpoint + " has ended: " + cause
+                        : ended.problem;
+            }
+        }
+    }
+
+    private void presentClosed(Link ended, String cause) {
+        log.info("WAL receiver: the session with {} has ended: {}", ended.endpoint, cause);
+        boolean goesOn = conversation.ended(ended.session);
+        synchronized (this) {
+            link = successor;
+            successor = null;
+            if (link != null && state == ReceiverState.STREAMING) {
+                move = null;
+                nextEndpoint = 0;
+                lastEndpoint = link.endpoint.toString();
+                if (!goesOn) {
+                    become(ReceiverState.STARTING, cause);
+                }
+            } else if (state == ReceiverState.STREAMING) {
                 if (ended.worked && !ended.backOff) {
                     pauseNanos = FIRST_PAUSE_NANOS;
                     become(ReceiverState.RESTARTING, cause);
@@ -350,14 +586,13 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                     roundFailed(ended.backOff ? retryIntervalNanos() : pauseNanos);
                 }
             } else if (state == ReceiverState.STARTING && ended.backOff) {
-                nextEndpoint = config.primaries().size();
+                nextEndpoint = endpoints.size();
                 pauseNanos = retryIntervalNanos();
             }
             if (lastError.isEmpty()) {
                 lastError = cause;
             }
         }
-        wake();
     }
 
     /** Takes leave of the primary, and ends. When this returns, no conversation is at work on the disk any more. */
@@ -365,12 +600,17 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     public void close() {
         transports.removeListener(this);
         Link open;
+        Link next;
         synchronized (this) {
             open = link;
+            next = successor;
             if (open != null) {
                 open.ending = true;
             }
             become(ReceiverState.STOPPED, "the standby is being stopped");
+        }
+        if (next != null) {
+            next.end("the standby is being stopped");
         }
         if (open != null && open.session != null) {
             conversation.leave();
@@ -380,7 +620,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             worker.close();
         }
         long deadline = clock.nanos() + CLOSE_WAIT_NANOS;
-        while (link != null) {
+        while (link != null || successor != null) {
             if (clock.nanos() - deadline >= 0) {
                 log.error("the transport of {} has not ended its session", lastEndpoint);
                 return;
@@ -421,7 +661,10 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     /** One session, from its opening to its end. */
     private final class Link implements SessionHandler {
         private final Transport transport;
+        private final Endpoint endpoint;
+        private final long openedNanos = clock.nanos();
         private volatile Session session;
+        private volatile String problem = "";
         private volatile long heardNanos = clock.nanos();
         private volatile long heardMicros;
 
@@ -433,13 +676,14 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         private volatile boolean backOff;
         private volatile boolean worked;
 
-        Link(Transport transport) {
+        Link(Transport transport, Endpoint endpoint) {
             this.transport = transport;
+            this.endpoint = endpoint;
         }
 
         @Override
         public String localName() {
-            return config.name();
+            return config.get().name();
         }
 
         void end(String cause) {
@@ -452,17 +696,27 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
         @Override
         public void received(Session from, Message message) {
-            if (ending) {
-                return;
-            }
             session = from;
             busy = true;
             probed = false;
             heardMicros = clock.micros();
             try {
+                synchronized (turn) {
+                    if (!ending) {
+                        speaking = this;
+                        hear(from, message);
+                    }
+                }
+            } finally {
+                heardNanos = clock.nanos();
+                busy = false;
+            }
+        }
+
+        private void hear(Session from, Message message) {
+            try {
                 if (message instanceof Refusal refusal) {
-                    failed("the primary at " + lastEndpoint + " refuses: " + refusal.text());
-                    end("refused: " + refusal.text());
+                    refused(refusal);
                 } else {
                     if (state == ReceiverState.STREAMING) {
                         worked = true;
@@ -473,9 +727,16 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                 log.error("WAL receiver: {}", e.getMessage(), e);
                 Upstream.this.backOff(e.getMessage());
             } finally {
-                heardNanos = clock.nanos();
-                busy = false;
+                speaking = null;
             }
+        }
+
+        private void refused(Refusal refusal) {
+            problem = "the primary at " + endpoint + " refuses: " + refusal.text();
+            if (this != successor) {
+                failed(problem);
+            }
+            end("refused: " + refusal.text());
         }
 
         @Override

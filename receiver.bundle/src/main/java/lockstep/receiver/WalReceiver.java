@@ -6,6 +6,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import lockstep.io.Clock;
 import lockstep.io.DiskFile;
 import lockstep.io.Workers;
@@ -17,9 +18,12 @@ import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.Keepalive;
+import lockstep.transport.api.Message.MoveRefused;
+import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Message.Reason;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.SessionSuccession;
 import lockstep.transport.api.Message.StartReplication;
 import lockstep.transport.api.Message.SwitchoverAnswer;
 import lockstep.transport.api.Message.SwitchoverRequest;
@@ -87,7 +91,13 @@ import org.slf4j.LoggerFactory;
  * here, and with it the transport and in the end the primary's sender; nothing piles up. Each piece is checked and stored in
  * one step of exactly the size there is room for, so that a session may end between any two.
  *
- * <p><b>Threads.</b> Messages come on the session's thread, one session after the other; positions may be read from any.
+ * <p><b>Moving.</b> While the standby goes over to another session of the same log, WAL comes over both, and each byte counts
+ * where it comes first: the later one is left out, by position. The new session is sent WAL from what had been received when
+ * it was opened, so it lacks nothing; when it has come as far as the old one was when it was agreed on, it takes over,
+ * acknowledgements too. A server whose log takes another course cannot be moved to like that: both sessions are ended then, and it
+ * is asked like any other.
+ *
+ * <p><b>Threads.</b> Messages come on the threads of sessions, one at a time; positions may be read from any.
  */
 final class WalReceiver implements Conversation {
     private static final Logger log = LoggerFactory.getLogger(WalReceiver.class);
@@ -101,7 +111,7 @@ final class WalReceiver implements Conversation {
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long LEAVE_WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    private final StandbyConfig config;
+    private final Supplier<StandbyConfig> config;
     private final ControlStore control;
     private final Wal wal;
     private final WalIdentity identity;
@@ -117,11 +127,29 @@ final class WalReceiver implements Conversation {
     private final LongSupplier beforeRound;
     private final Acknowledger acks;
 
-    /** Used on the session's thread alone. */
+    /** What comes over a session: WAL without a gap, once the primary has said from where, and that was right. */
+    private static final class Stream {
+        private final Session session;
+        private final long askedLsn;
+        private volatile boolean agreed;
+        private long nextLsn;
+
+        /** Where a successor takes over. */
+        private long moveLsn;
+
+        Stream(Session session, long askedLsn) {
+            this.session = session;
+            this.askedLsn = askedLsn;
+        }
+    }
+
+    /** Used by one session's thread at a time, as is what follows. */
     private WalChecker checker;
 
-    /** Whether the primary of this session has said from where it sends, and that was right. */
-    private boolean agreed;
+    private volatile Stream present;
+
+    /** The stream of a session that is to take the place of the present one; null if there is none. */
+    private Stream coming;
 
     /** The primary has handed over: nothing that it says counts any more. */
     private volatile boolean takingOver;
@@ -146,7 +174,7 @@ final class WalReceiver implements Conversation {
      * @param beforeRound see {@link Conversation#beforeRound}
      */
     WalReceiver(
-            StandbyConfig config,
+            Supplier<StandbyConfig> config,
             ControlStore control,
             Wal wal,
             WalIdentity identity,
@@ -180,7 +208,7 @@ final class WalReceiver implements Conversation {
         checkFrom(wal.filledLsn(), lastRecordLsn);
         // What PostgreSQL wrote is redone by PostgreSQL alone: nothing of it is ever applied here, perhaps by standbys
         // of this one.
-        long appliedByOthers = config.acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
+        long appliedByOthers = config.get().acknowledging().isPresent() ? Long.MAX_VALUE : Lsn.INVALID;
         LongSupplier appliedLsn = identity.format().isPostgres() ? () -> appliedByOthers : redo::appliedLsn;
         acks = new Acknowledger(wal, () -> checkedLsn, appliedLsn, downstream::acknowledgedLsn, clock);
         downstream.onProgress(acks::moved);
@@ -216,16 +244,44 @@ final class WalReceiver implements Conversation {
     @Override
     public void begin(Session session) {
         takingOver = false;
+        coming = null;
+        present = ask(session, false);
+    }
+
+    @Override
+    public boolean canMove() {
+        Stream stream = present;
+        return stream != null && stream.agreed && !takingOver;
+    }
+
+    @Override
+    public void beginSuccessor(Session session) {
+        coming = ask(session, true);
+    }
+
+    private Stream ask(Session session, boolean succeeds) {
         ControlFile file = control.get();
+        Stream stream = new Stream(session, wal.filledLsn());
         session.send(downstream.status());
+        if (succeeds) {
+            session.send(new SessionSuccession());
+        }
         session.send(new StartReplication(
-                config.name(),
-                config.slotName(),
+                config.get().name(),
+                config.get().slotName(),
                 file.systemId(),
-                identity.history().timelineBefore(wal.filledLsn()),
+                identity.history().timelineBefore(stream.askedLsn),
                 file.epochs().last().number(),
-                wal.filledLsn(),
+                stream.askedLsn,
                 file.timeline()));
+        return stream;
+    }
+
+    private Stream streamOf(Session session) {
+        if (coming != null && coming.session == session) {
+            return coming;
+        }
+        return present != null && present.session == session ? present : null;
     }
 
     @Override
@@ -233,30 +289,37 @@ final class WalReceiver implements Conversation {
         if (takingOver) {
             return;
         }
-        if (message instanceof WalData data && agreed) {
+        Stream stream = streamOf(session);
+        if (stream == null) {
+            return;
+        }
+        if (message instanceof WalData data && stream.agreed) {
             sentMicros = data.sentAtMicros();
             latestEndLsn = data.endLsn();
-            take(data);
+            take(stream, data);
             primaryFlushed(data.flushedLsn());
         } else if (message instanceof Keepalive keepalive) {
-            if (!agreed) {
+            if (!stream.agreed) {
                 // Whose flush position it tells is not known yet.
                 return;
             }
             sentMicros = keepalive.sentAtMicros();
             latestEndLsn = keepalive.endLsn();
             primaryFlushed(keepalive.flushedLsn());
-            if (keepalive.replyRequested()) {
+            // On a session to come, a status would say that this standby has moved over to it.
+            if (keepalive.replyRequested() && stream == present) {
                 acks.send(false);
             }
-        } else if (message instanceof ReplicationStarted started && !agreed) {
-            started(session, started);
+        } else if (message instanceof ReplicationStarted started && !stream.agreed) {
+            started(stream, started);
         } else if (message instanceof DegradedRange degraded) {
             missing.told(degraded);
             downstream.degraded(degraded);
-        } else if (message instanceof SwitchoverRequest asked && agreed) {
+        } else if (message instanceof MoveRequest asked) {
+            upstream.moveTo(asked.scheme(), why -> acks.say(new MoveRefused(asked.scheme(), why)));
+        } else if (message instanceof SwitchoverRequest asked && stream == present && stream.agreed) {
             acks.say(succession.answer(asked.primaryName()));
-        } else if (message instanceof TakeOver handedOver && agreed) {
+        } else if (message instanceof TakeOver handedOver && stream == present && stream.agreed) {
             takeOver(handedOver.endLsn());
         } else {
             upstream.refuse(
@@ -271,15 +334,17 @@ final class WalReceiver implements Conversation {
      */
     private void takeOver(long endLsn) {
         if (wal.filledLsn() != endLsn || acks.flushedLsn() != endLsn) {
-            acks.say(new SwitchoverAnswer(
-                    "",
-                    "the primary's WAL ends at " + Lsn.text(endLsn) + ", this standby has it up to "
-                            + Lsn.text(wal.filledLsn()) + " and has flushed it up to " + Lsn.text(acks.flushedLsn())));
+            decline("the primary's WAL ends at " + Lsn.text(endLsn) + ", this standby has it up to "
+                    + Lsn.text(wal.filledLsn()) + " and has flushed it up to " + Lsn.text(acks.flushedLsn()));
             return;
         }
         takingOver = true;
-        upstream.openNoOther();
-        succession.takeOver();
+        upstream.openNoOther(true);
+        if (!succession.takeOver()) {
+            takingOver = false;
+            upstream.openNoOther(false);
+            decline("it is being promoted by an operator");
+        }
     }
 
     /** Tells the primary that handed over that this server has taken its place. */
@@ -287,7 +352,7 @@ final class WalReceiver implements Conversation {
         acks.say(new TookOver(history.timeline(), history.startLsn()));
     }
 
-    /** Tells the primary that handed over that this server goes on as a standby; the session is to be closed next. */
+    /** Tells the primary that handed over that this server goes on as a standby, for now. */
     void decline(String why) {
         acks.say(new SwitchoverAnswer("", why));
     }
@@ -302,38 +367,38 @@ final class WalReceiver implements Conversation {
 
     // The beginning of a session.
 
-    private void started(Session session, ReplicationStarted answer) throws IOException {
+    private void started(Stream stream, ReplicationStarted answer) throws IOException {
         ControlFile file = control.get();
         long endLsn = wal.filledLsn();
         if (answer.systemId() != file.systemId()) {
             upstream.refuse(
                     RefusalCode.SYSTEM_MISMATCH,
-                    "the primary at " + upstream.endpoint() + " belongs to system "
+                    "the primary at " + upstream.speaker() + " belongs to system "
                             + Long.toUnsignedString(answer.systemId()) + ", this standby to "
                             + Long.toUnsignedString(file.systemId())
                             + ". Correct primary_conninfo, or give the standby an empty data directory");
         } else if (answer.segmentBytes() != file.segmentBytes()) {
             upstream.refuse(
                     RefusalCode.SYSTEM_MISMATCH,
-                    "the primary at " + upstream.endpoint() + " has WAL segments of " + answer.segmentBytes()
+                    "the primary at " + upstream.speaker() + " has WAL segments of " + answer.segmentBytes()
                             + " bytes, this standby of " + file.segmentBytes());
         } else if (answer.timeline() < file.timeline()) {
             upstream.refuse(
                     RefusalCode.TIMELINE_MISMATCH,
-                    "the primary at " + upstream.endpoint() + " is on timeline " + answer.timeline()
+                    "the primary at " + upstream.speaker() + " is on timeline " + answer.timeline()
                             + " and has been replaced: this standby follows timeline " + file.timeline());
         } else if (answer.startLsn() > endLsn || answer.startLsn() < 0) {
             upstream.refuse(
                     RefusalCode.PROTOCOL,
-                    "the primary at " + upstream.endpoint() + " wants to send WAL from " + Lsn.text(answer.startLsn())
+                    "the primary at " + upstream.speaker() + " wants to send WAL from " + Lsn.text(answer.startLsn())
                             + ", this standby asked from " + Lsn.text(endLsn));
         } else {
-            compare(session, answer, file, endLsn);
+            compare(stream, answer, file, endLsn);
         }
     }
 
     /** Finds out up to where both logs are the same, and cuts off what is here behind that place, if that may be. */
-    private void compare(Session session, ReplicationStarted answer, ControlFile file, long endLsn) throws IOException {
+    private void compare(Stream stream, ReplicationStarted answer, ControlFile file, long endLsn) throws IOException {
         TimelineHistory history;
         Epochs epochs;
         try {
@@ -341,6 +406,10 @@ final class WalReceiver implements Conversation {
             epochs = new Epochs(answer.epochs());
         } catch (IllegalArgumentException e) {
             upstream.refuse(RefusalCode.PROTOCOL, "the primary's timelines or epochs make no sense: " + e.getMessage());
+            return;
+        }
+        if (stream == coming || stream.askedLsn < endLsn) {
+            join(stream, answer, history.equals(identity.history()) && epochs.equals(file.epochs()));
             return;
         }
         long forkLsn =
@@ -369,14 +438,56 @@ final class WalReceiver implements Conversation {
             upstream.end("the primary is asked anew, from " + Lsn.text(keepLsn) + ", where both logs part");
             return;
         }
-        agree(session, answer, history, epochs);
+        agree(stream, answer, history, epochs);
+    }
+
+    /** Takes WAL over this session too, or in the place of one that has ended meanwhile. */
+    private void join(Stream stream, ReplicationStarted answer, boolean isSameCourse) {
+        if (!isSameCourse || answer.startLsn() != stream.askedLsn) {
+            upstream.end("the log of " + upstream.speaker()
+                    + " takes another course, and is asked for anew, without the session before");
+            return;
+        }
+        agreed(stream, answer);
+        stream.moveLsn = wal.filledLsn();
+        if (stream == present) {
+            goOn(stream, answer);
+        } else if (stream.nextLsn >= stream.moveLsn) {
+            moveOver();
+        }
+    }
+
+    private void goOn(Stream stream, ReplicationStarted answer) {
+        upstream.streaming("streaming WAL from " + Lsn.text(startLsn) + " on timeline " + answer.timeline());
+        acks.begin(stream.session);
+    }
+
+    private void agreed(Stream stream, ReplicationStarted answer) {
+        stream.agreed = true;
+        stream.nextLsn = answer.startLsn();
+        if (stream == present) {
+            startLsn = answer.startLsn();
+            primaryFlushedLsn = answer.flushedLsn();
+            redo.wake();
+        } else {
+            primaryFlushed(answer.flushedLsn());
+        }
+    }
+
+    /** Goes on over the session to come alone. */
+    private void moveOver() {
+        present = coming;
+        coming = null;
+        startLsn = present.nextLsn;
+        upstream.moved("at " + Lsn.text(startLsn));
+        acks.begin(present.session);
     }
 
     private void diverged(ReplicationStarted answer, long keepLsn, long endLsn) throws IOException {
         boolean mine = control.get().state() != ControlFile.State.IN_RECOVERY;
         upstream.refuse(
                 RefusalCode.START_AHEAD,
-                "the primary at " + upstream.endpoint() + ", on timeline " + answer.timeline()
+                "the primary at " + upstream.speaker() + ", on timeline " + answer.timeline()
                         + ", has the log of this server only up to " + Lsn.text(keepLsn) + ", this server has it up to "
                         + Lsn.text(endLsn) + " on timeline "
                         + identity.history().timelineBefore(endLsn)
@@ -385,7 +496,7 @@ final class WalReceiver implements Conversation {
                                 : "; the primary before had flushed it up to " + Lsn.text(primaryFlushedLsn)
                                         + ", and it has been redone here up to " + Lsn.text(redo.appliedLsn()))
                         + ". The primary has lost WAL, or has replaced another one. If it is the one to go on with, stop this"
-                        + " server and run: lockstep rewind DIR --from " + upstream.endpoint());
+                        + " server and run: lockstep rewind DIR --from " + upstream.speaker());
     }
 
     /** Cuts off what is no part of the primary's log, at an operator's request; returns whether that could be done. */
@@ -441,7 +552,7 @@ final class WalReceiver implements Conversation {
         }
     }
 
-    private void agree(Session session, ReplicationStarted answer, TimelineHistory history, Epochs epochs)
+    private void agree(Stream stream, ReplicationStarted answer, TimelineHistory history, Epochs epochs)
             throws IOException {
         if (!history.equals(identity.history())) {
             log.info("this standby follows {}", history);
@@ -452,13 +563,9 @@ final class WalReceiver implements Conversation {
             downstream.endSessions("this server has learned of a new epoch of the log");
         }
         rewind.done();
-        startLsn = answer.startLsn();
         archivedLsn = 0;
-        agreed = true;
-        upstream.streaming("streaming WAL from " + Lsn.text(startLsn) + " on timeline " + answer.timeline());
-        primaryFlushedLsn = answer.flushedLsn();
-        redo.wake();
-        acks.begin(session);
+        agreed(stream, answer);
+        goOn(stream, answer);
     }
 
     /** Cuts the WAL back, in memory and on the disk. */
@@ -472,20 +579,34 @@ final class WalReceiver implements Conversation {
 
     // WAL.
 
-    private void take(WalData data) throws IOException {
-        if (data.startLsn() != wal.filledLsn()) {
+    private void take(Stream stream, WalData data) throws IOException {
+        if (data.startLsn() != stream.nextLsn) {
             upstream.refuse(
                     RefusalCode.PROTOCOL,
-                    "WAL from " + Lsn.text(data.startLsn()) + " came, expected from " + Lsn.text(wal.filledLsn()));
+                    "WAL from " + Lsn.text(data.startLsn()) + " came, expected from " + Lsn.text(stream.nextLsn));
             return;
         }
         ByteBuffer bytes = data.bytes().duplicate();
-        int end = bytes.limit();
+        int known = (int) Math.min(wal.filledLsn() - stream.nextLsn, bytes.remaining());
+        stream.nextLsn += bytes.remaining();
+        if (!store(bytes.position(bytes.position() + known), bytes.limit())) {
+            return;
+        }
+        if (stream == coming && stream.nextLsn >= stream.moveLsn) {
+            moveOver();
+        } else if (known > 0 && stream == present) {
+            // What was acknowledged before it had been sent over this session did not count there.
+            acks.send(false);
+        }
+    }
+
+    /** Stores what comes, as there is room; returns whether all could be. */
+    private boolean store(ByteBuffer bytes, int end) throws IOException {
         while (bytes.position() < end) {
             int room = (int) Math.min(wal.receiveRoomBytes(), end - bytes.position());
             if (room == 0) {
                 if (upstream.isEnding()) {
-                    return;
+                    return false;
                 }
                 waitForRoom();
                 continue;
@@ -495,10 +616,11 @@ final class WalReceiver implements Conversation {
                 store(bytes);
             } catch (WalCorruptionException e) {
                 corrupted(e);
-                return;
+                return false;
             }
             bytes.limit(end).position(bytes.position() + room);
         }
+        return true;
     }
 
     private void waitForRoom() {
@@ -714,17 +836,27 @@ final class WalReceiver implements Conversation {
     }
 
     @Override
-    public void ended() {
-        agreed = false;
+    public boolean ended(Session session) {
+        if (coming != null && coming.session == session) {
+            coming = null;
+            return true;
+        }
         acks.end();
         wal.wakeWriter();
+        present = coming;
+        coming = null;
+        if (present == null || !present.agreed) {
+            return false;
+        }
+        acks.begin(present.session);
+        return true;
     }
 
     // The clock.
 
     @Override
     public long tick() {
-        if (acks.sentAgoNanos() >= TimeUnit.MILLISECONDS.toNanos(config.statusIntervalMs())) {
+        if (acks.sentAgoNanos() >= TimeUnit.MILLISECONDS.toNanos(config.get().statusIntervalMs())) {
             acks.send(false);
         }
         acks.tell(downstream.status());
@@ -754,7 +886,10 @@ final class WalReceiver implements Conversation {
             workers.pause(ROOM_WAIT_NANOS);
         }
         acks.send(false);
-        acks.explain(Reason.LEAVING, wal.flushedLsn(), "the standby \"" + config.name() + "\" is being stopped");
+        acks.explain(
+                Reason.LEAVING,
+                wal.flushedLsn(),
+                "the standby \"" + config.get().name() + "\" is being stopped");
     }
 
     /**

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
 import lockstep.io.Step;
@@ -71,7 +72,7 @@ final class WalSupply {
         }
     }
 
-    private final StandbyConfig config;
+    private final Supplier<StandbyConfig> config;
     private final Optional<Archive> archive;
     private final WalReceiver receiver;
     private final ContinuousRedo redo;
@@ -88,7 +89,7 @@ final class WalSupply {
     private volatile boolean stopped;
 
     WalSupply(
-            StandbyConfig config,
+            Supplier<StandbyConfig> config,
             Optional<Archive> archive,
             WalReceiver receiver,
             ContinuousRedo redo,
@@ -136,7 +137,7 @@ final class WalSupply {
             return end(e.getMessage());
         } catch (IOException e) {
             tell("WAL cannot be restored from the archive for now: " + e.getMessage());
-            return TimeUnit.MILLISECONDS.toNanos(config.retrieveRetryIntervalMs());
+            return TimeUnit.MILLISECONDS.toNanos(config.get().retrieveRetryIntervalMs());
         }
     }
 
@@ -166,7 +167,7 @@ final class WalSupply {
 
     /** Goes over to the timeline that recovery shall follow, if that is another one; returns whether it is. */
     private boolean followTimeline(Archive from) throws IOException {
-        TargetTimeline wanted = config.recovery().timeline();
+        TargetTimeline wanted = config.get().recovery().timeline();
         int present = identity.timeline();
         int next = wanted.latest() ? newest(from, present) : wanted.number().orElse(present);
         if (next == present) {
@@ -229,7 +230,7 @@ final class WalSupply {
     }
 
     private long exhausted() {
-        if (config.recovery().standbyMode()) {
+        if (config.get().recovery().standbyMode()) {
             become(Source.STREAM, "the archive has no more WAL");
             return 0;
         }
@@ -245,7 +246,7 @@ final class WalSupply {
 
     private long damaged(String what) {
         String text = "the archive is damaged: " + what;
-        if (!config.recovery().standbyMode()) {
+        if (!config.get().recovery().standbyMode()) {
             problem = text + ". Restore the segment in the archive, or set a recovery target before it";
             return end("the archive is damaged");
         }

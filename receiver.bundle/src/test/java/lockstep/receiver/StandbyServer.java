@@ -6,11 +6,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import lockstep.io.Clock;
 import lockstep.io.Disk;
 import lockstep.io.Panic;
 import lockstep.io.SyncMethod;
 import lockstep.io.Workers;
+import lockstep.receiver.api.MissingRange;
 import lockstep.receiver.api.Promoted;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.redo.Redone;
@@ -25,6 +27,7 @@ import lockstep.wal.Wal;
 /** A standby put together by hand, for tests in other packages. */
 public final class StandbyServer implements AutoCloseable {
     private final Standby standby;
+    private final Function<Endpoint, StandbyConfig> config;
     private final AtomicReference<Redone> redone = new AtomicReference<>();
 
     public StandbyServer(
@@ -39,9 +42,9 @@ public final class StandbyServer implements AutoCloseable {
             ResourceManagers managers,
             Transport transport,
             Consumer<WalSenders> serving) {
-        StandbyConfig config = new StandbyConfig(
+        config = endpoint -> new StandbyConfig(
                 name,
-                List.of(upstream),
+                List.of(endpoint),
                 500,
                 3_000,
                 1_000,
@@ -54,11 +57,17 @@ public final class StandbyServer implements AutoCloseable {
                 "");
         Transports transports = new Transports();
         transports.add(transport);
-        standby = new Standby(config, disk, clock, workers, panic, managers, transports, redone::set, serving);
+        standby = new Standby(
+                config.apply(upstream), disk, clock, workers, panic, managers, transports, redone::set, serving);
     }
 
     public void start() {
         standby.start();
+    }
+
+    /** Has it go on with another upstream. */
+    public void follow(Endpoint upstream) {
+        standby.configure(config.apply(upstream));
     }
 
     public void rebuild() {
@@ -73,8 +82,12 @@ public final class StandbyServer implements AutoCloseable {
         return standby.wal();
     }
 
-    public CompletionStage<Promoted> promote() {
-        return standby.promote(false);
+    public CompletionStage<Promoted> promote(boolean force) {
+        return standby.promote(force);
+    }
+
+    public Optional<MissingRange> missingRange() {
+        return standby.missingRange();
     }
 
     /** Returns what it has left to a primary, once it has been promoted. */

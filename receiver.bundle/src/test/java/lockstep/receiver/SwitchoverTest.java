@@ -291,8 +291,8 @@ class SwitchoverTest {
         }
 
         private final class LossySession implements Session, SessionHandler {
-            private final Session session;
             private final SessionHandler handler;
+            private volatile Session session;
 
             LossySession(MemoryTransport memory, Endpoint endpoint, SessionHandler handler) throws TransportException {
                 this.handler = handler;
@@ -331,6 +331,8 @@ class SwitchoverTest {
 
             @Override
             public void received(Session from, Message message) {
+                // The answer may come before the session that was opened is known here.
+                session = from;
                 if (passes(from, message)) {
                     handler.received(this, message);
                 }

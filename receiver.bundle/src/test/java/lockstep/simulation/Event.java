@@ -58,6 +58,10 @@ enum Event {
     ORDERLY_STOP,
     /** Redo was paused for a while. */
     REDO_PAUSED,
+    /** A standby was asked to move to another endpoint. */
+    MOVE_WISHED,
+    /** A standby moved over to another session while the one before went on. */
+    MOVED,
     /** A session broke. */
     SESSION_CUT,
     /** A session fell silent. */
@@ -75,5 +79,23 @@ enum Event {
     /** A limit of degraded mode was passed. */
     DEGRADED_EXHAUSTED,
     /** A commit was told that it is on the primary only, and so it was. */
-    LOCAL_ONLY
+    LOCAL_ONLY,
+    /** A primary that was lost went on for a while, cut off from everybody. */
+    PRIMARY_CUT_OFF,
+    /** A standby became a primary. */
+    PROMOTED,
+    /** A standby was promoted although it was known to lack commits. */
+    PROMOTION_FORCED,
+    /** A standby crashed while it was promoted. */
+    CRASH_DURING_PROMOTION,
+    /** An old primary had nothing that the new one had not, and followed it. */
+    OLD_PRIMARY_FOLLOWS,
+    /** An old primary had less of the log than the new one. */
+    OLD_PRIMARY_HAS_LESS,
+    /** An old primary had more, and was refused. */
+    OLD_PRIMARY_REFUSED,
+    /** An old primary was rewound. */
+    OLD_PRIMARY_REWOUND,
+    /** An old primary could not be rewound, and took a base backup. */
+    OLD_PRIMARY_REBUILT
 }

@@ -82,9 +82,24 @@ final class Ledger implements NumberStore.Witness {
         standbyWasLost = true;
     }
 
+    /** Everything is at rest, and on the standby. */
+    void standbyIsWhole() {
+        standbyWasLost = false;
+    }
+
+    boolean wasStandbyLost() {
+        return standbyWasLost;
+    }
+
+    /** Whether commits may have been answered LOCAL_ONLY. */
+    boolean mayLackCommits() {
+        return mayDegrade;
+    }
+
     /** What the standby has acknowledged so far need not be on it: it has been built anew. */
     void standbyIncomplete() {
         standbyCounts = false;
+        acknowledgedByStandby.clear();
     }
 
     /** The standby holds all that was promised, and is to keep it. */

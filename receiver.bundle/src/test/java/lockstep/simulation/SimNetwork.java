@@ -203,7 +203,7 @@ final class SimNetwork {
         }
 
         void start() {
-            worker = machine.start("session", this::step);
+            worker = machine.start(opened ? SimScheduler.TAKES_TURNS : "session", this::step);
         }
 
         private long step() throws MalformedMessageException {
@@ -316,6 +316,9 @@ final class SimNetwork {
         public void close(String cause) {
             if (!closed) {
                 closed = true;
+                if (cause.startsWith("moved to")) {
+                    tally.count(Event.MOVED);
+                }
                 peer.arrives(null, "closed by the peer");
                 inbox.clear();
                 inboxBytes = 0;

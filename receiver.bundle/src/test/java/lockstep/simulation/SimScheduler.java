@@ -16,12 +16,15 @@ import lockstep.io.Workers;
  * with each step, and to the next alarm when nobody has anything to do.
  *
  * <p>A step that pauses has others run on top of it, and goes on when these have returned. Those on the stack are never begun
- * again. Nor is a step that itself waits for others, such as a checkpoint, begun on top of another one of its machine: the one
+ * again; nor is one that would wait for a lock that one of them holds ({@link #TAKES_TURNS}). Nor is a step that itself waits for others, such as a checkpoint, begun on top of another one of its machine: the one
  * below could not go on for as long as the one above waits for it.
  */
 final class SimScheduler implements Clock {
     private static final int MAX_STEP_NANOS = 20_000;
     private static final int MAX_PAUSES = 200_000;
+
+    /** The name of workers that a lock keeps from running at the same time, if they are of one machine. */
+    static final String TAKES_TURNS = "session, in turn";
 
     private static final Set<String> WAITING =
             Set.of("checkpointer", "degraded-mode", "checkpoint", "commit", "switch");
@@ -75,11 +78,10 @@ final class SimScheduler implements Clock {
         if (worker.running) {
             return false;
         }
-        if (worker.waits()) {
-            for (SimWorker below : stack) {
-                if (below.machine == worker.machine && below.waits()) {
-                    return false;
-                }
+        for (SimWorker below : stack) {
+            if (below.machine == worker.machine
+                    && ((worker.waits() && below.waits()) || (worker.takesTurns() && below.takesTurns()))) {
+                return false;
             }
         }
         return true;
@@ -173,6 +175,10 @@ final class SimScheduler implements Clock {
             this.machine = machine;
             this.name = name;
             this.step = step;
+        }
+
+        boolean takesTurns() {
+            return name.equals(TAKES_TURNS);
         }
 
         boolean waits() {

@@ -1,6 +1,7 @@
 package lockstep.simulation;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -20,6 +21,9 @@ import lockstep.receiver.StandbyServer;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.receiver.api.StandbyReport;
 import lockstep.recovery.Checkpointer;
+import lockstep.recovery.ControlFile;
+import lockstep.recovery.Promotion;
+import lockstep.redo.Redone;
 import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
@@ -32,7 +36,8 @@ import lockstep.wal.Wal;
 import lockstep.wal.WalLayout;
 
 /**
- * A primary and a standby, in one thread, in a world that a seed decides; as a chain, with a standby of that standby.
+ * A primary and a standby, in one thread, in a world that a seed decides; as a chain, with a standby of that standby; or with a
+ * failover at the end, of which {@link Course} tells.
  *
  * <p><b>What is real.</b> All of both servers: log, commit queue, senders, receiver, redo, recovery, checkpoints, base
  * backup, and the codec of the messages. <b>What is simulated</b> is what lies behind the seams of {@code lockstep.io} and
@@ -56,13 +61,15 @@ import lockstep.wal.WalLayout;
  *   <li>While a session streams, both logs are equal as far as both have them on the disk.
  *   <li>When all faults end, everything comes to rest by itself: both stores and both logs are equal. Then either machine is
  *       lost, and the other, alone, has all that it must have.
+ *   <li>In a failover, the standby that takes over has, and so has in the end the old primary that follows it, everything that was
+ *       acknowledged at {@code on} and above, save what was answered as being on the primary only.
  *   <li>Of the standby at the end of a chain, on which no commit waits, the third and fourth hold as well while the chain is whole,
  *       and in the end it has everything too.
  * </ol>
  *
  * <p><b>Replay.</b> A seed always does the same: {@code -Dlockstep.simulation.seed=N} runs that one alone, with both servers'
- * logs, as a chain if {@code -Dlockstep.simulation.chain=true} is there too; {@code -Dlockstep.simulation.seeds=COUNT} says how
- * many are run, and half as many as a chain.
+ * logs, as a pair unless {@code -Dlockstep.simulation.course=CHAIN}, or {@code FAILOVER}, is there too; {@code
+ * -Dlockstep.simulation.seeds=COUNT} says how many are run, every fourth of the pairs with a failover, and half as many as a chain.
  */
 final class Simulation {
     private static final int SEGMENT_BYTES = 1 << 20;
@@ -73,12 +80,14 @@ final class Simulation {
     private static final long MILLIS = 1_000_000;
     private static final long SECONDS = 1_000_000_000;
     private static final Endpoint ENDPOINT = Endpoint.parse("sim://primary");
+    private static final Endpoint OTHER_ENDPOINT = Endpoint.parse("sim://primary-by-another-way");
     private static final Endpoint STANDBYS_ENDPOINT = Endpoint.parse("sim://standby");
 
     private final SplittableRandom random;
     private final Tally tally = new Tally();
     private final SimScheduler scheduler;
     private final SimNetwork network;
+    private final Course course;
     private final boolean chain;
     private final Ledger ledger;
     private final WalLayout layout = new WalLayout(SEGMENT_BYTES);
@@ -94,8 +103,23 @@ final class Simulation {
 
     private long nextNumber;
 
-    Simulation(long seed, boolean chain) {
-        this.chain = chain;
+    /** Who there is, and how it ends. */
+    enum Course {
+        /** A primary and its standby; in the end all faults cease. */
+        PAIR,
+        /** The same, with a standby of the standby. */
+        CHAIN,
+        /**
+         * A primary and its standby; in the end the primary is lost, or cut off and does not know it. The standby is promoted, and may
+         * crash as it is; the old primary returns as its standby, with more WAL or with less: it follows, or is refused and
+         * rewound.
+         */
+        FAILOVER
+    }
+
+    Simulation(long seed, Course course) {
+        this.course = course;
+        chain = course == Course.CHAIN;
         random = new SplittableRandom(seed);
         scheduler = new SimScheduler(random.split());
         network = new SimNetwork(random.split(), scheduler, tally, this::answered);
@@ -159,7 +183,12 @@ final class Simulation {
             scheduler.runFor(someTime());
             look();
         }
-        settle();
+        comeToRest();
+        if (course == Course.FAILOVER) {
+            failOver();
+        } else {
+            loseEither();
+        }
     }
 
     private long someTime() {
@@ -208,6 +237,8 @@ final class Simulation {
             anyStandby().disk.fillFor(random.nextInt(1_500) * MILLIS);
         } else if (kind < 930) {
             anyServer().disk.failNextSync();
+        } else if (kind < 935) {
+            standby.move();
         } else if (kind < 940) {
             anyStandby().pauseRedo(chance(50));
         } else if (kind < 942) {
@@ -267,6 +298,12 @@ final class Simulation {
             }
             return;
         }
+        if (asked.standbyName().equals("returned")) {
+            if (asked.timeline() < answer.timeline() && asked.startLsn() == answer.startLsn()) {
+                tally.count(Event.OLD_PRIMARY_HAS_LESS);
+            }
+            return;
+        }
         if (answer.startLsn() < asked.startLsn()) {
             tally.count(
                     primary.wal().filledLsn() > asked.startLsn()
@@ -279,7 +316,7 @@ final class Simulation {
     }
 
     /** Ends all faults, and waits for everything to come to rest. */
-    private void settle() {
+    private void comeToRest() {
         network.setCut(false);
         primary.heal();
         standby.heal();
@@ -303,8 +340,11 @@ final class Simulation {
         standby.compareAll();
         if (chain) {
             last.compareAll();
-            last.crash(true);
         }
+    }
+
+    private void loseEither() {
+        last.crash(true);
         primary.crash(true);
         standby.crash(true);
         aloneHasAll("the primary", primary.disk, false);
@@ -326,6 +366,198 @@ final class Simulation {
             if (chain) {
                 last.startIfDown();
             }
+        }
+    }
+
+    // Failover.
+
+    /** From rest: a few more faults, and then the primary is lost. */
+    private void failOver() {
+        ledger.standbyIsWhole();
+        for (int i = random.nextInt(20); i >= 0; i--) {
+            stir();
+            scheduler.runFor(someTime());
+            look();
+        }
+        if (ledger.wasStandbyLost()) {
+            // It had to be built anew, and may lack what no promotion would bring back.
+            comeToRest();
+        }
+        losePrimary();
+        standby.heal();
+        awaitStandby();
+        look();
+        PrimaryServer successor = promote();
+        ledger.recovered("the promoted standby", successor.store.numbers(), true);
+        for (int i = random.nextInt(5); i >= 0; i--) {
+            successor.commitUnwatched(chance(50) ? CommitLevel.LOCAL : CommitLevel.ON);
+            scheduler.runFor(someTime());
+        }
+        comeBack(successor);
+    }
+
+    private void stir() {
+        int kind = random.nextInt(100);
+        if (kind < 60) {
+            for (int i = random.nextInt(4); i >= 0; i--) {
+                commit(level(), random.nextInt(3000));
+            }
+        } else if (kind < 70) {
+            network.cutSessions();
+        } else if (kind < 75) {
+            network.silenceSessions();
+        } else if (kind < 80) {
+            network.setCut(chance(50));
+        } else if (kind < 90) {
+            primary.crashAtOperation(1 + random.nextInt(20));
+        } else if (kind < 95) {
+            standby.crash(chance(50));
+        } else {
+            primary.checkpoint();
+        }
+        if (chance(40)) {
+            primary.startIfDown();
+        }
+        if (chance(60)) {
+            standby.startIfDown();
+        }
+    }
+
+    /** It goes, or it is alone and does not know why. */
+    private void losePrimary() {
+        network.setCut(true);
+        network.cutSessions();
+        if (primary.isUp() && chance(40)) {
+            tally.count(Event.PRIMARY_CUT_OFF);
+            for (int i = random.nextInt(10); i >= 0; i--) {
+                commit(level(), random.nextInt(3000));
+                scheduler.runFor(someTime());
+                primary.look();
+            }
+        }
+        primary.crash(chance(50));
+        primary.disk.heal();
+    }
+
+    private void awaitStandby() {
+        await(
+                "the standby to have redone what it may",
+                () -> standby.wal() != null && standby.report().phase().equals("running"),
+                () -> {
+                    standby.startIfDown();
+                    standby.look();
+                });
+    }
+
+    private PrimaryServer promote() {
+        standby.promoting = true;
+        boolean force = false;
+        if (chance(40)) {
+            standby.crashAtOperation(1 + random.nextInt(30));
+        }
+        for (int i = 0; i < 10_000; i++) {
+            if (!standby.isUp()) {
+                tally.count(Event.CRASH_DURING_PROMOTION);
+                if (standby.isPrimaryByNow()) {
+                    return takeOver(Optional.empty());
+                }
+                standby.heal();
+                awaitStandby();
+            }
+            if (standby.server.redone().isPresent()) {
+                return takeOver(standby.server.redone());
+            }
+            boolean forced = force;
+            standby.command("promote", () -> standby.server.promote(forced));
+            scheduler.runFor(MILLIS);
+            if (standby.isUp() && standby.server.missingRange().isPresent() && !force) {
+                check(ledger.mayLackCommits(), () -> "commits are missing: " + standby.server.missingRange());
+                force = true;
+                tally.count(Event.PROMOTION_FORCED);
+            }
+        }
+        throw new AssertionError("the standby was not promoted: " + standby.report());
+    }
+
+    /** A primary goes on with what the standby has left, or, after a crash, with what is on its disk. */
+    private PrimaryServer takeOver(Optional<Redone> handover) {
+        tally.count(Event.PROMOTED);
+        PrimaryServer successor = new PrimaryServer(standby.disk);
+        successor.endpoints = List.of(STANDBYS_ENDPOINT);
+        successor.witness = new NumberStore.Witness() {};
+        if (handover.isPresent()) {
+            successor.handover = handover;
+            successor.machine = standby.machine;
+            successor.store = standby.store;
+            standby.command("step aside", () -> {
+                standby.serve(null);
+                standby.server.close();
+                successor.boot(standby.managers);
+            });
+        } else {
+            successor.start();
+        }
+        await("the new primary to accept commits", () -> successor.wal() != null, () -> {
+            if (!successor.isUp()) {
+                tally.count(Event.CRASH_DURING_PROMOTION);
+                successor.handover = Optional.empty();
+                successor.disk.heal();
+                successor.start();
+            }
+        });
+        successor.disk.heal();
+        successor.listen();
+        return successor;
+    }
+
+    private void comeBack(PrimaryServer successor) {
+        network.setCut(false);
+        Standby returned =
+                new Standby("returned", STANDBYS_ENDPOINT, successor, new Ledger(layout, tally), primary.disk);
+        returned.promoting = true;
+        returned.start();
+        BooleanSupplier hasAll = () -> returned.isStreaming()
+                && successor.wal().flushedLsn() == successor.wal().filledLsn()
+                && returned.report().redo().appliedLsn() == successor.wal().flushedLsn();
+        BooleanSupplier isRefused =
+                () -> returned.report().receiver().lastError().contains("lockstep rewind");
+        await(
+                "the old primary to follow, or to be refused",
+                () -> hasAll.getAsBoolean() || isRefused.getAsBoolean(),
+                () -> {});
+        if (isRefused.getAsBoolean()) {
+            tally.count(Event.OLD_PRIMARY_REFUSED);
+            returned.crash(chance(50));
+            returned.rewinding = true;
+            returned.start();
+            await("the old primary to be rewound", hasAll, () -> {
+                returned.tookBackup |= returned.report().backup().active();
+            });
+            tally.count(returned.tookBackup ? Event.OLD_PRIMARY_REBUILT : Event.OLD_PRIMARY_REWOUND);
+        } else {
+            tally.count(Event.OLD_PRIMARY_FOLLOWS);
+        }
+        await("the old primary to count", successor::isNormal, () -> {});
+        long number = nextNumber;
+        successor.commitUnwatched(CommitLevel.REMOTE_APPLY);
+        await("a commit that both have", () -> successor.store.contains(number), () -> {});
+        await("rest", hasAll, () -> {});
+        check(
+                successor.store.numbers().equals(returned.store.numbers()),
+                () -> "the stores differ: new primary " + successor.store.numbers() + ", old one "
+                        + returned.store.numbers());
+        returned.crash(true);
+        successor.crash(true);
+        aloneHasAll("the new primary", successor.disk, true);
+        aloneHasAll("the old primary", returned.disk, true);
+    }
+
+    private void await(String what, BooleanSupplier condition, Runnable meanwhile) {
+        long limit = scheduler.nanos() + 120 * SECONDS;
+        while (!condition.getAsBoolean()) {
+            check(scheduler.nanos() < limit, () -> "waited in vain for " + what + "; " + scheduler);
+            scheduler.runFor(MILLIS);
+            meanwhile.run();
         }
     }
 
@@ -362,6 +594,7 @@ final class Simulation {
         SimDisk disk;
         SimScheduler.Machine machine;
         NumberStore store;
+        ResourceManagers managers;
         NumberStore.Witness witness;
         boolean looked;
 
@@ -371,7 +604,7 @@ final class Simulation {
 
         abstract String name();
 
-        abstract void boot(ResourceManagers managers) throws IOException;
+        abstract void boot(ResourceManagers withManagers) throws IOException;
 
         abstract void close() throws Exception;
 
@@ -389,7 +622,7 @@ final class Simulation {
             if (last != null) {
                 seeDisks();
             }
-            ResourceManagers managers = new ResourceManagers();
+            managers = new ResourceManagers();
             managers.add(store);
             command("boot", () -> boot(managers));
         }
@@ -475,6 +708,10 @@ final class Simulation {
 
     private final class PrimaryServer extends Server {
         Primary server;
+        List<Endpoint> endpoints = List.of(ENDPOINT, OTHER_ENDPOINT);
+
+        /** What a standby has left to it. */
+        Optional<Redone> handover = Optional.empty();
 
         PrimaryServer(SimDisk disk) {
             super(disk);
@@ -487,7 +724,7 @@ final class Simulation {
         }
 
         @Override
-        void boot(ResourceManagers managers) throws IOException {
+        void boot(ResourceManagers withManagers) throws IOException {
             server = null;
             Primary opened = new Primary(
                     new PrimaryConfig(
@@ -502,8 +739,8 @@ final class Simulation {
                     scheduler,
                     machine,
                     this::panic,
-                    managers,
-                    Optional.empty(),
+                    withManagers,
+                    handover,
                     () -> {});
             opened.addListener(this::changed);
             server = opened;
@@ -542,11 +779,27 @@ final class Simulation {
                         lsn -> server.inDoubt()
                                 .filter(range -> lsn > range.fromLsn() && lsn <= range.toLsn())
                                 .isPresent());
-                command(
-                        "listen",
-                        () -> network.transport(machine)
-                                .listen(ENDPOINT, server.senders().orElseThrow()));
+                listen();
             }
+        }
+
+        void listen() {
+            command("listen", () -> {
+                for (Endpoint endpoint : endpoints) {
+                    network.transport(machine).listen(endpoint, server.senders().orElseThrow());
+                }
+            });
+        }
+
+        /** Commits what is promised to nobody. */
+        void commitUnwatched(CommitLevel level) {
+            command("commit", () -> {
+                try {
+                    store.commit(server.commits().orElseThrow(), nextNumber++, 100, level);
+                } catch (CommitRefusedException e) {
+                    tally.count(Event.COMMIT_REFUSED);
+                }
+            });
         }
 
         private void changed(DegradedMode.Transition transition) {
@@ -599,6 +852,12 @@ final class Simulation {
         StandbyServer server;
         boolean tookBackup;
 
+        /** What it redoes from now on may be on no other disk. */
+        boolean promoting;
+
+        /** It may give up what its new primary has not. */
+        boolean rewinding;
+
         private Listener door;
 
         /** The log that a rebuild was asked for in place of; null when another has been seen since. */
@@ -616,7 +875,9 @@ final class Simulation {
             witness = new NumberStore.Witness() {
                 @Override
                 public void redone(long number, long lsn) {
-                    ledger.redoneOnStandby(number, lsn);
+                    if (!promoting) {
+                        ledger.redoneOnStandby(number, lsn);
+                    }
                 }
             };
         }
@@ -627,9 +888,12 @@ final class Simulation {
         }
 
         @Override
-        void boot(ResourceManagers managers) {
+        void boot(ResourceManagers withManagers) throws IOException {
             tookBackup = false;
             restartpoints = 0;
+            if (rewinding) {
+                disk.writeAtomically("rewind.signal", ByteBuffer.allocate(0));
+            }
             server = new StandbyServer(
                     name,
                     upstreamEndpoint,
@@ -639,7 +903,7 @@ final class Simulation {
                     scheduler,
                     machine,
                     this::panic,
-                    managers,
+                    withManagers,
                     network.transport(machine),
                     this::serve);
             server.start();
@@ -676,6 +940,22 @@ final class Simulation {
                     && upstream.machine != null
                     && network.areLinked(machine, upstream.machine)
                     && (upstream == primary || standby.isFed());
+        }
+
+        boolean isStreaming() {
+            return wal() != null && server.report().receiver().state() == ReceiverState.STREAMING;
+        }
+
+        /** Returns whether a promotion was decided before a crash. */
+        boolean isPrimaryByNow() {
+            try {
+                SimDisk after = disk.again();
+                Promotion.finish(after);
+                disk = after;
+                return ControlFile.read(after).timeline() > 1;
+            } catch (IOException e) {
+                throw new AssertionError(e);
+            }
         }
 
         boolean hasEverything() {
@@ -716,6 +996,15 @@ final class Simulation {
                     rebuiltFrom = wal();
                 });
             }
+        }
+
+        /** Changes {@code primary_conninfo}: the same primary, by another way. */
+        void move() {
+            command("move", () -> {
+                tally.count(Event.MOVE_WISHED);
+                boolean isThere = server.report().receiver().endpoint().equals(ENDPOINT.toString());
+                server.follow(isThere ? OTHER_ENDPOINT : ENDPOINT);
+            });
         }
 
         void pauseRedo(boolean pause) {

@@ -10,6 +10,7 @@ import ch.qos.logback.classic.Logger;
 import java.util.Arrays;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import lockstep.simulation.Simulation.Course;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
@@ -24,7 +25,8 @@ import org.slf4j.LoggerFactory;
 class SimulationTest {
     private static final int SEEDS = 2000;
     private static final Long ONLY = Long.getLong("lockstep.simulation.seed");
-    private static final boolean CHAIN = Boolean.getBoolean("lockstep.simulation.chain");
+    private static final Course COURSE = Course.valueOf(System.getProperty("lockstep.simulation.course", "PAIR"));
+    private static final int FAILOVERS = 4;
     private static final Logger LOG = (Logger) LoggerFactory.getLogger("lockstep");
 
     private static Level level;
@@ -40,34 +42,36 @@ class SimulationTest {
         LOG.setLevel(level);
     }
 
-    private static Tally simulate(long seed) {
-        return simulate(seed, false);
-    }
-
-    private static Tally simulate(long seed, boolean chain) {
-        Simulation simulation = new Simulation(seed, chain);
+    private static Tally simulate(long seed, Course course) {
+        Simulation simulation = new Simulation(seed, course);
         try {
             simulation.run();
         } catch (RuntimeException | Error e) {
             throw new AssertionError(
                     e.getMessage() + " (replay with -Dlockstep.simulation.seed=" + seed
-                            + (chain ? " -Dlockstep.simulation.chain=true)" : ")"),
+                            + " -Dlockstep.simulation.course=" + course + ')',
                     e);
         }
         return simulation.tally();
     }
 
+    private static Course course(long seed) {
+        return seed % FAILOVERS == 0 ? Course.FAILOVER : Course.PAIR;
+    }
+
     @TestFactory
     Stream<DynamicTest> noPromiseIsBrokenAndEveryFaultHappens() {
         if (ONLY != null) {
-            return Stream.of(dynamicTest("seed " + ONLY, () -> simulate(ONLY, CHAIN)));
+            return Stream.of(dynamicTest("seed " + ONLY, () -> simulate(ONLY, COURSE)));
         }
         int count = Integer.getInteger("lockstep.simulation.seeds", SEEDS);
         Tally tally = new Tally();
         Stream<DynamicTest> seeds = LongStream.rangeClosed(1, count)
-                .mapToObj(seed -> dynamicTest("seed " + seed, () -> tally.addAll(simulate(seed))));
+                .mapToObj(seed -> dynamicTest(
+                        course(seed) == Course.PAIR ? "seed " + seed : "failover, seed " + seed,
+                        () -> tally.addAll(simulate(seed, course(seed)))));
         Stream<DynamicTest> chains = LongStream.rangeClosed(1, count / 2)
-                .mapToObj(seed -> dynamicTest("chain, seed " + seed, () -> tally.addAll(simulate(seed, true))));
+                .mapToObj(seed -> dynamicTest("chain, seed " + seed, () -> tally.addAll(simulate(seed, Course.CHAIN))));
         DynamicTest coverage = dynamicTest("every fault has happened in " + count + " seeds", () -> {
             System.out.println(count + " seeds: " + tally);
             assertAll(Arrays.stream(Event.values())
@@ -80,8 +84,11 @@ class SimulationTest {
     @DisabledIfSystemProperty(named = "lockstep.simulation.seed", matches = ".+")
     void aSeedDoesTheSameAgain() {
         for (long seed = 1; seed <= 5; seed++) {
-            assertEquals(simulate(seed).toString(), simulate(seed).toString());
-            assertEquals(simulate(seed, true).toString(), simulate(seed, true).toString());
+            for (Course course : Course.values()) {
+                assertEquals(
+                        simulate(seed, course).toString(),
+                        simulate(seed, course).toString());
+            }
         }
     }
 
@@ -100,6 +107,15 @@ class SimulationTest {
         "1738, a failed flush was tried again when the log was cut back, and redo stood still"
     })
     void aSeedThatFoundSomethingDoesNotFindItAgain(long seed, String what) {
-        simulate(seed);
+        simulate(seed, Course.PAIR);
+    }
+
+    @DisabledIfSystemProperty(named = "lockstep.simulation.seed", matches = ".+")
+    @ParameterizedTest(name = "failover, seed {0}: {1}")
+    @CsvSource({
+        "2752, a standby that knew of an epoch further on than its log was never promoted",
+    })
+    void aFailoverThatFoundSomethingDoesNotFindItAgain(long seed, String what) {
+        simulate(seed, Course.FAILOVER);
     }
 }

@@ -110,7 +110,14 @@ public final class AttachServer {
         }
         accepted++;
         AttachSession session = new AttachSession(
-                "attach-" + accepted, channel, processor, shell, directory, this::isReady, sessions::remove);
+                "attach-" + accepted,
+                user.getName(),
+                channel,
+                processor,
+                shell,
+                directory,
+                this::isReady,
+                sessions::remove);
         sessions.add(session);
         session.start();
     }

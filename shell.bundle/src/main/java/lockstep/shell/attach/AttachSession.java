@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import lockstep.shell.command.Operator;
 import lockstep.shell.wire.Frame;
 import lockstep.shell.wire.FrameChannel;
 import lockstep.shell.wire.Request;
@@ -58,6 +59,7 @@ final class AttachSession {
     private static final long CLOSE_TIMEOUT_MS = 2_000;
     private static final Logger log = LoggerFactory.getLogger(AttachSession.class);
 
+    private final String operator;
     private final FrameChannel channel;
     private final CommandProcessor processor;
     private final Shell shell;
@@ -68,12 +70,14 @@ final class AttachSession {
 
     AttachSession(
             String name,
+            String operator,
             FrameChannel channel,
             CommandProcessor processor,
             Shell shell,
             Path directory,
             BooleanSupplier ready,
             Consumer<AttachSession> ended) {
+        this.operator = operator;
         this.channel = channel;
         this.processor = processor;
         this.shell = shell;
@@ -192,7 +196,8 @@ final class AttachSession {
         return new Size(size.columns(), size.rows());
     }
 
-    private static void prepare(CommandSession session, String clientDirectory) {
+    private void prepare(CommandSession session, String clientDirectory) {
+        Operator.enter(session, operator);
         session.put(Shell.VAR_SCOPE, SCOPES);
         session.currentDir(Path.of(clientDirectory).toAbsolutePath());
     }

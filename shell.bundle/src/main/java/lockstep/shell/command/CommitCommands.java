@@ -11,6 +11,7 @@ import lockstep.primary.Primary;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.LogCourse;
 import lockstep.transport.api.Lsn;
+import org.apache.felix.service.command.CommandSession;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
 import org.apache.felix.service.command.annotations.GogoCommand;
@@ -41,6 +42,7 @@ public final class CommitCommands {
             "status: tell whether a commit is COMMITTED, IN DOUBT or LOST, from the log of this server; release: let all"
                     + " commits up to LSN go although the standbys that they ask for do not have them")
     public String commit(
+            CommandSession session,
             @Descriptor("N: the timeline that the commit was written on")
                     @Parameter(names = "--timeline", absentValue = "0")
                     String timeline,
@@ -61,7 +63,7 @@ public final class CommitCommands {
                             text.lsn()),
                     json);
         }
-        return release(Lsn.parse(given.get(1)).value(), json);
+        return release(Lsn.parse(given.get(1)).value(), Operator.of(session), json);
     }
 
     private static int orElse(int given, int inText) {
@@ -90,9 +92,8 @@ public final class CommitCommands {
         return commits.status(position);
     }
 
-    private String release(long lsn, boolean json) {
-        // The socket lets in only the owner of the data directory.
-        long released = server.primary("commits wait").releaseByHand(lsn, System.getProperty("user.name"));
+    private String release(long lsn, String operator, boolean json) throws IOException {
+        long released = server.primary("commits wait").releaseByHand(lsn, operator);
         return json
                 ? new Fields().count("released", released).lsn("lsn", lsn).json()
                 : Text.count(released, "commit") + " released up to " + Lsn.text(lsn) + " (LOCAL_ONLY)";

@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitReceipt;
 import lockstep.commit.PendingCommit;
 import lockstep.config.Units;
 import lockstep.kv.Digest;
@@ -50,8 +51,8 @@ public final class StoreCommands {
             @Descriptor("DURATION such as 5s: wait no longer; the commit goes on, and is in doubt")
                     @Parameter(names = "--timeout", absentValue = Words.NONE)
                     String timeout,
-            @Descriptor(
-                            "one JSON object: lsn, level, outcome, detail, receipt, standbys, flushed_us, released_us, micros")
+            @Descriptor("one JSON object: lsn, level, outcome, detail, receipt, flushed_us, released_us, micros;"
+                            + " and standbys, an array: name, written_us, flushed_us, applied_us")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("KEY VALUE") String... words)
@@ -70,8 +71,8 @@ public final class StoreCommands {
             @Descriptor("DURATION such as 5s: wait no longer; the commit goes on, and is in doubt")
                     @Parameter(names = "--timeout", absentValue = Words.NONE)
                     String timeout,
-            @Descriptor(
-                            "one JSON object: lsn, level, outcome, detail, receipt, standbys, flushed_us, released_us, micros")
+            @Descriptor("one JSON object: lsn, level, outcome, detail, receipt, flushed_us, released_us, micros;"
+                            + " and standbys, an array: name, written_us, flushed_us, applied_us")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("KEY") String... words)
@@ -106,16 +107,26 @@ public final class StoreCommands {
         Fields fields = new Fields()
                 .lsn("lsn", commit.lsn())
                 .text("level", commit.level().parameterValue());
-        server.findPrimary()
-                .flatMap(Primary::commits)
-                .map(commits -> commits.receipt(commit))
-                .ifPresent(receipt -> fields.text("outcome", Text.kind(receipt.outcome()))
-                        .text("detail", Text.detail(receipt.outcome()))
-                        .text("receipt", receipt.position().toString())
-                        .text("standbys", String.join(", ", receipt.standbys()))
-                        .micros("flushed_us", receipt.flushedMicros())
-                        .micros("released_us", receipt.releasedMicros()));
-        return fields.micros("micros", micros);
+        Optional<CommitReceipt> found =
+                server.findPrimary().flatMap(Primary::commits).map(commits -> commits.receipt(commit));
+        found.ifPresent(receipt -> fields.text("outcome", Text.kind(receipt.outcome()))
+                .text("detail", Text.detail(receipt.outcome()))
+                .text("receipt", receipt.position().toString())
+                .micros("flushed_us", receipt.flushedMicros())
+                .micros("released_us", receipt.releasedMicros()));
+        fields.micros("micros", micros);
+        found.ifPresent(receipt -> fields.rows(
+                "standbys",
+                receipt.standbys().stream().map(StoreCommands::acknowledged).toList()));
+        return fields;
+    }
+
+    private static Fields acknowledged(CommitReceipt.Acknowledged standby) {
+        return new Fields()
+                .text("name", standby.name())
+                .micros("written_us", standby.writtenMicros())
+                .micros("flushed_us", standby.flushedMicros())
+                .micros("applied_us", standby.appliedMicros());
     }
 
     /** Reads one value. */

@@ -71,8 +71,8 @@ class CommandsTest {
     void optionsStandAnywhereAndWordsStayAsTheyWereTyped() {
         matches(
                 "\\{\"lsn\":\"(0/[0-9A-F]+)\",\"level\":\"local\",\"outcome\":\"REPLICATED\",\"detail\":\"local\","
-                        + "\"receipt\":\"1/1/\\1\",\"standbys\":\"\",\"flushed_us\":[0-9]+,\"released_us\":[0-9]+,"
-                        + "\"micros\":[0-9]+}",
+                        + "\"receipt\":\"1/1/\\1\",\"flushed_us\":[0-9]+,\"released_us\":[0-9]+,"
+                        + "\"micros\":[0-9]+,\"standbys\":\\[]}",
                 shell.run("put --json 0000000007 --commit local 1e3"));
         assertEquals("1e3", shell.run("get 0000000007"));
         shell.run("put true null");

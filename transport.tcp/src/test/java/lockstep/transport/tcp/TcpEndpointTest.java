@@ -79,7 +79,7 @@ class TcpEndpointTest {
         var endpoint = Endpoint.parse("tcp://s1:sesame@db1:5440");
         var e = assertThrows(TransportException.class, () -> TcpEndpoint.connecting(endpoint));
         assertEquals(
-                "endpoint \"tcp://s1:***@db1:5440\" has a password, which would be seen: set passfile, or the environment"
+                "endpoint \"tcp://s1:********@db1:5440\" has a password, which would be seen: set passfile, or the environment"
                         + " variable PGPASSWORD",
                 e.getMessage());
     }

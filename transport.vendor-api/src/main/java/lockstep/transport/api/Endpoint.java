@@ -41,8 +41,8 @@ public record Endpoint(URI uri) {
     /** Returns a text that may hold endpoints as it can be shown: passwords in them are replaced by asterisks. */
     public static String withoutSecrets(String text) {
         return SECRET.matcher(text)
-                .replaceAll(found ->
-                        Matcher.quoteReplacement((found.group(1) == null ? found.group(2) : found.group(1)) + "***"));
+                .replaceAll(found -> Matcher.quoteReplacement(
+                        (found.group(1) == null ? found.group(2) : found.group(1)) + "********"));
     }
 
     /** Returns the scheme, which names the transport. */

@@ -12,14 +12,15 @@ import java.util.List;
  *   BaseBackupRequest            →
  *                                ←             BackupStarted, (BackupFile, BackupData…)…, BackupEnded
  *   DownstreamStatus             →
+ *   SessionSuccession            →             only if another session of this standby goes on meanwhile
  *   StartReplication             →
  *                                ←             ReplicationStarted, or Refusal and the end of the session
- *                                ←             DegradedRange, WalData, Keepalive…
- *   StandbyStatus, StandbyReason, DownstreamStatus →
+ *                                ←             DegradedRange, WalData, Keepalive…, MoveRequest
+ *   StandbyStatus, StandbyReason, DownstreamStatus, MoveRefused →
  *                                ←             SwitchoverRequest
  *   SwitchoverAnswer             →
  *                                ←             TakeOver, after the last WAL
- *   TookOver, or SwitchoverAnswer and the end of the session →
+ *   TookOver, or SwitchoverAnswer →
  * </pre>
  *
  * <p>Positions are LSNs ({@link Lsn}): that of a first byte, or of the last byte plus one. Times are microseconds since
@@ -160,8 +161,8 @@ public sealed interface Message {
 
     /**
      * Hands over: the primary takes no commits any more, and this standby has all its WAL. The standby becomes a primary and says
-     * so ({@link TookOver}), or declines ({@link SwitchoverAnswer}) and ends the session. A standby that was told this opens no
-     * other session unless it has decided not to take over; so its next {@link StartReplication} says that it has not.
+     * so ({@link TookOver}), or declines ({@link SwitchoverAnswer}). A standby that was told this opens no other session unless it
+     * has decided not to take over; so its next {@link StartReplication} says that it has not.
      *
      * @param endLsn where the primary's WAL ends, and the standby's
      */
@@ -174,6 +175,28 @@ public sealed interface Message {
      * @param startLsn where that begins
      */
     record TookOver(int timeline, long startLsn) implements Message {}
+
+    /**
+     * Says, before {@link StartReplication}, that this session is to take the place of another one of the same running
+     * standby, which goes on until this one has caught up with it. {@link DownstreamStatus#serverId} tells which that is.
+     */
+    record SessionSuccession() implements Message {}
+
+    /**
+     * Asks a standby that is being sent WAL to go on over another of its endpoints: it opens a session there and, when
+     * that has caught up, closes this one.
+     *
+     * @param scheme of the endpoint, such as {@code ssh}
+     */
+    record MoveRequest(String scheme) implements Message {}
+
+    /**
+     * Says that a standby does not do what a {@link MoveRequest} asked, or could not: this session goes on.
+     *
+     * @param scheme as it was asked
+     * @param text why, for people
+     */
+    record MoveRefused(String scheme, String text) implements Message {}
 
     /**
      * Asks for all that a standby with an empty data directory needs.

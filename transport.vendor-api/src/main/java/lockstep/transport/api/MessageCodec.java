@@ -42,7 +42,7 @@ public final class MessageCodec {
     /** The most bytes of WAL or of a file in one message. */
     public static final int MAX_DATA_BYTES = 1 << 20;
 
-    /** The longest name of a standby or a slot, in bytes of UTF-8; as long as PostgreSQL's names. */
+    /** The longest name of a standby, a slot or a scheme, in bytes of UTF-8; as long as PostgreSQL's names. */
     public static final int MAX_NAME_BYTES = 63;
 
     /** The longest path of a file, in bytes of UTF-8. */
@@ -105,7 +105,10 @@ public final class MessageCodec {
         SWITCHOVER_REQUEST(15, COUNT_BYTES, MAX_NAME_BYTES),
         SWITCHOVER_ANSWER(16, 2 * COUNT_BYTES, MAX_ENDPOINTS_BYTES + MAX_TEXT_BYTES),
         TAKE_OVER(17, Long.BYTES, 0),
-        TOOK_OVER(18, Integer.BYTES + Long.BYTES, 0);
+        TOOK_OVER(18, Integer.BYTES + Long.BYTES, 0),
+        SESSION_SUCCESSION(19, 0, 0),
+        MOVE_REQUEST(20, COUNT_BYTES, MAX_NAME_BYTES),
+        MOVE_REFUSED(21, 2 * COUNT_BYTES, MAX_NAME_BYTES + MAX_TEXT_BYTES);
 
         private static final Type[] BY_CODE = values();
 
@@ -244,6 +247,12 @@ public final class MessageCodec {
             return Type.TAKE_OVER;
         } else if (message instanceof Message.TookOver) {
             return Type.TOOK_OVER;
+        } else if (message instanceof Message.SessionSuccession) {
+            return Type.SESSION_SUCCESSION;
+        } else if (message instanceof Message.MoveRequest) {
+            return Type.MOVE_REQUEST;
+        } else if (message instanceof Message.MoveRefused) {
+            return Type.MOVE_REFUSED;
         }
         throw new AssertionError(message);
     }
@@ -279,6 +288,10 @@ public final class MessageCodec {
             return standbyName(m.primaryName()).length;
         } else if (message instanceof Message.SwitchoverAnswer m) {
             return endpoints(m.endpoints()).length + text(m.obstacle()).length;
+        } else if (message instanceof Message.MoveRequest m) {
+            return scheme(m.scheme()).length;
+        } else if (message instanceof Message.MoveRefused m) {
+            return scheme(m.scheme()).length + text(m.text()).length;
         }
         return 0;
     }
@@ -343,6 +356,11 @@ public final class MessageCodec {
             body.putLong(m.endLsn());
         } else if (message instanceof Message.TookOver m) {
             body.putInt(m.timeline()).putLong(m.startLsn());
+        } else if (message instanceof Message.MoveRequest m) {
+            putString(body, scheme(m.scheme()));
+        } else if (message instanceof Message.MoveRefused m) {
+            putString(body, scheme(m.scheme()));
+            putString(body, text(m.text()));
         }
     }
 
@@ -402,6 +420,10 @@ public final class MessageCodec {
                     new Message.SwitchoverAnswer(string(body, MAX_ENDPOINTS_BYTES), string(body, MAX_TEXT_BYTES));
                 case TAKE_OVER -> new Message.TakeOver(body.getLong());
                 case TOOK_OVER -> new Message.TookOver(body.getInt(), body.getLong());
+                case SESSION_SUCCESSION -> new Message.SessionSuccession();
+                case MOVE_REQUEST -> new Message.MoveRequest(string(body, MAX_NAME_BYTES));
+                case MOVE_REFUSED ->
+                    new Message.MoveRefused(string(body, MAX_NAME_BYTES), string(body, MAX_TEXT_BYTES));
             };
         } catch (BufferUnderflowException e) {
             throw new MalformedMessageException(type + " of " + body.limit() + " bytes ends inside a field", e);
@@ -601,6 +623,10 @@ public final class MessageCodec {
 
     private static byte[] endpoints(String endpoints) {
         return utf8("list of endpoints", endpoints, MAX_ENDPOINTS_BYTES);
+    }
+
+    private static byte[] scheme(String scheme) {
+        return utf8("scheme", scheme, MAX_NAME_BYTES);
     }
 
     private static byte[] history(String history) {

@@ -35,10 +35,10 @@ class EndpointTest {
     @Test
     void aTextForPeopleShowsNoPassword() {
         assertEquals(
-                "postgresql://u:***@a:1,b:2/?sslpassword=***&x=y",
+                "postgresql://u:********@a:1,b:2/?sslpassword=********&x=y",
                 Endpoint.parse("postgresql://u:p%40$1@a:1,b:2/?sslpassword=q&x=y")
                         .toString());
         assertEquals("tcp://[::1]:5440", Endpoint.parse("tcp://[::1]:5440").toString());
-        assertEquals("host=a password = *** user=b", Endpoint.withoutSecrets("host=a password = 'x \\'y' user=b"));
+        assertEquals("host=a password = ******** user=b", Endpoint.withoutSecrets("host=a password = 'x \\'y' user=b"));
     }
 }

@@ -49,7 +49,10 @@ class MessageCodecTest {
                 new Message.SwitchoverAnswer("tcp://127.0.0.1:5441,ssh:///srv/b/wal.sock", ""),
                 new Message.SwitchoverAnswer("", "redo is paused"),
                 new Message.TakeOver(LSN),
-                new Message.TookOver(7, LSN));
+                new Message.TookOver(7, LSN),
+                new Message.SessionSuccession(),
+                new Message.MoveRequest("ssh"),
+                new Message.MoveRefused("ssh", "no endpoint of primary_conninfo is ssh://…"));
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
         Stream<Message> refusals = Stream.of(Message.RefusalCode.values()).map(c -> new Message.Refusal(c, "no"));
@@ -147,6 +150,9 @@ class MessageCodecTest {
                 new Message.SwitchoverAnswer("t://b", "no"));
         assertBytes("7FFD9B25 00000008 00000011 0000000000001000", new Message.TakeOver(0x1000));
         assertBytes("82A318C0 0000000C 00000012 00000002 0000000000001000", new Message.TookOver(2, 0x1000));
+        assertBytes("8F268611 00000000 00000013", new Message.SessionSuccession());
+        assertBytes("DE1E8BE7 00000007 00000014 00000003 737368", new Message.MoveRequest("ssh"));
+        assertBytes("9E689C4A 0000000D 00000015 00000003 737368 00000002 6E6F", new Message.MoveRefused("ssh", "no"));
     }
 
     @Test
@@ -218,9 +224,9 @@ class MessageCodecTest {
 
     @Test
     void aWellSealedLieIsRefusedByName() {
-        assertLie("message type is 0, expected 1 to 18", 0, "");
-        assertLie("message type is 19, expected 1 to 18", 19, "");
-        assertLie("message type is 4294967295, expected 1 to 18", -1, "");
+        assertLie("message type is 0, expected 1 to 21", 0, "");
+        assertLie("message type is 22, expected 1 to 21", 22, "");
+        assertLie("message type is 4294967295, expected 1 to 21", -1, "");
         assertLie("KEEPALIVE has 24 bytes, expected 25 to 25", 4, "00".repeat(24));
         assertLie("KEEPALIVE has 26 bytes, expected 25 to 25", 4, "00".repeat(26));
         assertLie("yes or no is 2, expected 1 or 0", 4, "00".repeat(24) + "02");

@@ -1,22 +1,26 @@
 package lockstep.commit;
 
-/** When the last flushes of the log were. One thread notes them, any may ask. */
-final class FlushTimes {
+/**
+ * When somebody, such as the disk here or a standby, came to which position of the log; of the last {@value #KEPT} times it moved. One
+ * thread notes it, any may ask.
+ */
+public final class ReachTimes {
     private static final int KEPT = 4096;
 
     private final long[] lsns = new long[KEPT];
     private final long[] nanos = new long[KEPT];
     private long count;
 
-    synchronized void flushed(long lsn, long now) {
+    /** It has come to a position. */
+    public synchronized void reached(long lsn, long now) {
         int slot = (int) (count % KEPT);
         lsns[slot] = lsn;
         nanos[slot] = now;
         count++;
     }
 
-    /** Returns when the log up to a position was flushed; {@code otherwise} if it is not, or that is forgotten. */
-    synchronized long find(long lsn, long otherwise) {
+    /** Returns when it came to a position, or past it; {@code otherwise} if it has not, or that is forgotten. */
+    public synchronized long find(long lsn, long otherwise) {
         long found = otherwise;
         long oldest = Math.max(0, count - KEPT);
         for (long i = count - 1; i >= oldest && lsns[(int) (i % KEPT)] >= lsn; i--) {

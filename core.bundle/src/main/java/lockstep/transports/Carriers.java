@@ -1,0 +1,75 @@
+package lockstep.transports;
+
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import lockstep.io.Clock;
+import lockstep.transport.api.Transport;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceReference;
+import org.osgi.framework.ServiceRegistration;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Puts a guard before each transport, and makes a service of it. Transports may come and go on any thread. */
+@Component(service = Carriers.class, immediate = true)
+public final class Carriers {
+    /** Where the launcher says that bundles of the distribution are from. */
+    private static final String OURS = "lockstep:";
+
+    private static final Logger log = LoggerFactory.getLogger(Carriers.class);
+
+    private record Guarded(GuardedTransport carrier, ServiceRegistration<Carrier> service) {}
+
+    private final BundleContext context;
+    private final Guard guard = new Guard(Clock.SYSTEM);
+    private final Map<ServiceReference<Transport>, Guarded> present = new ConcurrentHashMap<>();
+
+    /** Made by the framework. */
+    @Activate
+    public Carriers(BundleContext context) {
+        this.context = context;
+    }
+
+    /** Takes a transport that has arrived. */
+    @Reference(
+            service = Transport.class,
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC,
+            unbind = "removeTransport")
+    void addTransport(ServiceReference<Transport> reference, Transport transport) {
+        try {
+            boolean isOurs = reference.getBundle().getLocation().startsWith(OURS);
+            GuardedTransport carrier = new GuardedTransport(transport, reference.getBundle(), guard, !isOurs);
+            present.put(reference, new Guarded(carrier, context.registerService(Carrier.class, carrier, null)));
+        } catch (RuntimeException | Error e) {
+            log.error("the transport of {} is not used: it does not say its scheme", reference.getBundle(), e);
+        }
+    }
+
+    /** Lets nobody use a transport any more that is leaving, before it is gone. */
+    void removeTransport(ServiceReference<Transport> reference) {
+        Guarded leaving = present.remove(reference);
+        if (leaving != null) {
+            leaving.service().unregister();
+            leaving.carrier().withdraw();
+        }
+    }
+
+    /** Returns those that are here. */
+    public List<Carrier> list() {
+        return present.values().stream().<Carrier>map(Guarded::carrier).toList();
+    }
+
+    /** Ends the guard's threads. */
+    @Deactivate
+    void close() {
+        guard.close();
+    }
+}
