@@ -162,8 +162,13 @@ final class PostgresStandbys implements AutoCloseable {
         Path files = directory.resolve(name);
         Files.createDirectories(files);
         Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxrwxrwx"));
-        List<String> words = new ArrayList<>(
-                List.of("-D", files.toString(), "--no-loop", "--synchronous", "-d", primary.conninfo(Kind.PG_RECEIVEWAL.label())));
+        List<String> words = new ArrayList<>(List.of(
+                "-D",
+                files.toString(),
+                "--no-loop",
+                "--synchronous",
+                "-d",
+                primary.conninfo(Kind.PG_RECEIVEWAL.label())));
         if (!slot.isEmpty()) {
             words.add("--slot=" + slot);
         }
@@ -208,7 +213,8 @@ final class PostgresStandbys implements AutoCloseable {
         List<String> words = new ArrayList<>(List.of("standby", data.toString(), "--name", label, "--daemon"));
         words.addAll(List.of(
                 "--from",
-                "postgresql://" + PostgresServer.USER + "@127.0.0.1:" + primary.port() + "/?application_name=" + label));
+                "postgresql://" + PostgresServer.USER + "@127.0.0.1:" + primary.port() + "/?application_name="
+                        + label));
         if (!slot.isEmpty()) {
             words.addAll(List.of("--slot", slot));
         }

@@ -91,6 +91,9 @@ public final class Redo implements AutoCloseable {
     private volatile long consistentLsn;
     private boolean stopped;
 
+    /** As of which of their changes the resource managers take part. */
+    private int admittedChanges = -1;
+
     /** Whether the reader stands where a record begins. */
     private boolean atRecord;
 
@@ -388,12 +391,17 @@ public final class Redo implements AutoCloseable {
 
     /** Lets those take part who have arrived, and forgets those who have left. */
     public void admit() throws IOException {
+        int changes = managers.changes();
+        if (changes == admittedChanges) {
+            return;
+        }
         forgetDeparted();
         for (ResourceManager manager : managers.all()) {
             if (!positions.containsKey(manager)) {
                 admit(manager);
             }
         }
+        admittedChanges = changes;
     }
 
     private void forgetDeparted() {

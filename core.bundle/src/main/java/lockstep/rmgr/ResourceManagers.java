@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The resource managers that are here now. They come and go with their bundles, on any thread; redo takes notice of it
@@ -16,6 +17,7 @@ public final class ResourceManagers {
     private final Map<Integer, ResourceManager> caughtUp = new ConcurrentHashMap<>();
     private final Map<Integer, String> everHere = new ConcurrentHashMap<>();
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private final AtomicInteger changes = new AtomicInteger();
 
     /**
      * Takes one in.
@@ -34,6 +36,7 @@ public final class ResourceManagers {
                     "resource manager " + manager.name() + " has the id " + id + ", which " + other.name() + " has");
         }
         everHere.put(id, manager.name());
+        changes.incrementAndGet();
         listeners.forEach(Runnable::run);
     }
 
@@ -46,6 +49,7 @@ public final class ResourceManagers {
     public void remove(ResourceManager manager) {
         caughtUp.remove(manager.id(), manager);
         if (byId.remove(manager.id(), manager)) {
+            changes.incrementAndGet();
             listeners.forEach(Runnable::run);
         }
     }
@@ -53,6 +57,11 @@ public final class ResourceManagers {
     /** Returns who serves an id, if anybody does. */
     public Optional<ResourceManager> get(int id) {
         return Optional.ofNullable(byId.get(id));
+    }
+
+    /** Returns how often one has come or gone: who looks often need not look at all of them each time. */
+    public int changes() {
+        return changes.get();
     }
 
     /** Returns all that are here. */

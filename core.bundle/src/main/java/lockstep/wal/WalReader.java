@@ -70,6 +70,9 @@ public final class WalReader {
     private long examinedLsn;
     private String reason = "";
 
+    /** Where WAL is missing, if that is the reason: who follows a log looks there after each record, so the words are made when asked. */
+    private long missingLsn = UNKNOWN;
+
     /** Makes a reader that stands at the beginning of the WAL; {@link #seek} takes it elsewhere. */
     public WalReader(WalSource source, WalIdentity identity) {
         this.source = source;
@@ -107,11 +110,12 @@ public final class WalReader {
         seek(page, UNKNOWN);
         limitLsn = limit;
         if (!have(page, layout.headerBytes(page))) {
-            reason = missing();
+            missingLsn = readLsn;
             return false;
         }
         int at = index(page);
         if (!rules.page(window, at, page, lsn, UNKNOWN)) {
+            missingLsn = UNKNOWN;
             reason = rules.reason();
             return false;
         }
@@ -163,7 +167,9 @@ public final class WalReader {
 
     /** Says what was wrong when the last result was INVALID, and what is missing when it was WAIT. */
     public String reason() {
-        return reason;
+        return missingLsn == UNKNOWN
+                ? reason
+                : "there is no WAL at " + Lsn.text(missingLsn) + " in segment " + rules.segmentName(missingLsn);
     }
 
     /**
@@ -293,16 +299,13 @@ public final class WalReader {
     }
 
     private ReadResult waiting() {
-        reason = missing();
+        missingLsn = readLsn;
         examinedLsn = WalLayout.pageStart(readLsn) + WalLayout.PAGE_BYTES;
         return ReadResult.WAIT;
     }
 
-    private String missing() {
-        return "there is no WAL at " + Lsn.text(readLsn) + " in segment " + rules.segmentName(readLsn);
-    }
-
     private ReadResult invalid() {
+        missingLsn = UNKNOWN;
         reason = rules.reason();
         examinedLsn = WalLayout.pageStart(readLsn) + WalLayout.PAGE_BYTES;
         forget();
