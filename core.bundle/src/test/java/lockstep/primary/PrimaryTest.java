@@ -10,8 +10,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -33,8 +35,11 @@ import lockstep.commit.SynchronousConfig.Unavailable;
 import lockstep.io.Clock;
 import lockstep.io.FileDisk;
 import lockstep.io.Panic;
+import lockstep.io.Step;
 import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
+import lockstep.io.Worker;
+import lockstep.io.Workers;
 import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.ControlStore;
@@ -74,7 +79,35 @@ class PrimaryTest {
     private TestStore store;
     private ResourceManagers managers;
     private PrimaryConfig config = CONFIG;
+    private Threads threads;
     private Primary primary;
+
+    /** The threads of one server. When they have ended, nothing of it is left that could write: it has crashed. */
+    private static final class Threads implements Workers {
+        private final Workers workers = new ThreadWorkers();
+        private final List<Worker> started = new CopyOnWriteArrayList<>();
+        private volatile boolean ended;
+
+        @Override
+        public Worker start(String name, Step step) {
+            Worker worker = workers.start(name, step);
+            started.add(worker);
+            return worker;
+        }
+
+        @Override
+        public void pause(long nanos) {
+            if (ended) {
+                throw new IllegalStateException("the server has crashed: what is waited for will not happen");
+            }
+            workers.pause(nanos);
+        }
+
+        void end() {
+            ended = true;
+            started.forEach(Worker::close);
+        }
+    }
 
     @BeforeEach
     void start() throws Exception {
@@ -86,10 +119,17 @@ class PrimaryTest {
     }
 
     private void open() throws Exception {
+        open(() -> {});
+    }
+
+    /** Opens what is on the disk, which may need something to happen before the server has recovered. */
+    private void open(Runnable meanwhile) throws Exception {
         CountDownLatch changed = new CountDownLatch(1);
-        primary = new Primary(
-                config, disk, Clock.SYSTEM, new ThreadWorkers(), PANIC, managers, Optional.empty(), changed::countDown);
+        threads = new Threads();
+        primary =
+                new Primary(config, disk, Clock.SYSTEM, threads, PANIC, managers, Optional.empty(), changed::countDown);
         primary.start();
+        meanwhile.run();
         assertTrue(changed.await(1, TimeUnit.MINUTES));
     }
 
@@ -120,12 +160,23 @@ class PrimaryTest {
 
     /** Leaves the server as a crash does: nothing more reaches the disk, and the next one opens what is there. */
     private void crash() throws Exception {
-        Primary crashed = primary;
+        threads.end();
         store = new TestStore(disk);
         managers = new ResourceManagers();
         managers.add(store);
         open();
-        assertFalse(crashed == primary);
+    }
+
+    /** As {@link #crash}; the resource manager comes only after the next server has begun to wait for it. */
+    private void crashAndBringTheResourceManagerLate() throws Exception {
+        threads.end();
+        store = new TestStore(disk);
+        managers = new ResourceManagers();
+        open(() -> {
+            await(() -> primary.reason().contains("resource manager 200"));
+            assertEquals(Primary.State.RECOVERING, primary.state());
+            managers.add(store);
+        });
     }
 
     @Test
@@ -261,29 +312,13 @@ class PrimaryTest {
         primary.checkpoint();
         PendingCommit waiting = store.commit(commits(), 1000, CommitLevel.ON);
         primary.wal().orElseThrow().awaitFlushed(waiting.lsn());
-        ResourceManagers nobody = new ResourceManagers();
-        TestStore late = new TestStore(disk);
-        CountDownLatch running = new CountDownLatch(1);
-        try (Primary recovering = new Primary(
-                CONFIG,
-                disk,
-                Clock.SYSTEM,
-                new ThreadWorkers(),
-                (message, cause) -> {},
-                nobody,
-                Optional.empty(),
-                running::countDown)) {
-            recovering.start();
-            await(() -> recovering.reason().contains("resource manager 200"));
-            nobody.add(late);
-            assertTrue(running.await(1, TimeUnit.MINUTES));
-            assertEquals(10, late.size());
-            nobody.remove(late);
-            TestStore updated = new TestStore(disk);
-            nobody.add(updated);
-            recovering.configure(asking(false));
-            await(() -> updated.size() == 11);
-        }
+        crashAndBringTheResourceManagerLate();
+        assertEquals(10, store.size());
+        managers.remove(store);
+        TestStore updated = new TestStore(disk);
+        managers.add(updated);
+        primary.configure(asking(false));
+        await(() -> updated.size() == 11);
     }
 
     @Test
@@ -325,25 +360,8 @@ class PrimaryTest {
     @Test
     void redoWaitsForAResourceManagerThatIsNotThere() throws Exception {
         commit(0, 10);
-        ResourceManagers nobody = new ResourceManagers();
-        TestStore late = new TestStore(disk);
-        CountDownLatch running = new CountDownLatch(1);
-        try (Primary waiting = new Primary(
-                CONFIG,
-                disk,
-                Clock.SYSTEM,
-                new ThreadWorkers(),
-                (message, cause) -> {},
-                nobody,
-                Optional.empty(),
-                running::countDown)) {
-            waiting.start();
-            await(() -> waiting.reason().contains("resource manager 200"));
-            assertEquals(Primary.State.RECOVERING, waiting.state());
-            nobody.add(late);
-            assertTrue(running.await(1, TimeUnit.MINUTES));
-            assertEquals(10, late.size());
-        }
+        crashAndBringTheResourceManagerLate();
+        assertEquals(10, store.size());
     }
 
     @Test
