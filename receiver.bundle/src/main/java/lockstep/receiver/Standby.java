@@ -234,9 +234,6 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (open != null) {
             open.configured();
         }
-        if (!changed.acknowledging().equals(before.acknowledging())) {
-            log.warn("who is acknowledged upstream (relay_ack, synchronous_standby_names) changes with the next start");
-        }
         if (!changed.name().equals(before.name()) || !changed.slotName().equals(before.slotName())) {
             upstream.introduceAnew("the standby's name or slot has been changed");
         }
