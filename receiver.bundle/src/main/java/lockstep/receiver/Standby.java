@@ -146,6 +146,8 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile boolean rebuildAsked;
     private volatile Worker startup;
     private Supplier<List<String>> listening = List::of;
+    private Runnable ready = () -> {};
+    private volatile boolean isReady;
 
     private final AtomicReference<Promotion> promotion = new AtomicReference<>();
 
@@ -248,6 +250,30 @@ final class Standby implements StandbyControl, AutoCloseable {
         listening = endpoints;
     }
 
+    /**
+     * Tells when the standby has data to begin with, or a primary has begun to send it. Called before {@link #start}, or never.
+     *
+     * @param listener told once, on the thread {@code startup}
+     */
+    void whenReady(Runnable listener) {
+        ready = listener;
+    }
+
+    private void becomeReady() {
+        if (!isReady) {
+            isReady = true;
+            ready.run();
+        }
+    }
+
+    /** Returns what keeps the standby from being ready; empty if it is, or is on its way. */
+    String hindrance() {
+        if (isReady) {
+            return "";
+        }
+        return problem.isEmpty() ? upstream.lastError() : problem;
+    }
+
     /** Starts the thread {@code startup}, and returns. */
     void start() {
         managers.addListener(wakeRedo);
@@ -306,6 +332,7 @@ final class Standby implements StandbyControl, AutoCloseable {
             BackupFiles.removeInterrupted(disk);
         }
         if (ControlFile.exists(disk)) {
+            becomeReady();
             open();
         } else if (disk.list(SegmentFiles.DIRECTORY).stream().anyMatch(WalLayout::isSegmentName)) {
             throw new IOException("the data directory has WAL, but the file " + ControlFile.PATH
@@ -390,8 +417,11 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (config.backupOnly()) {
             return awaitBackupOnly();
         }
+        if (backup.hasBegun()) {
+            becomeReady();
+        }
         if (!backupComplete) {
-            return Step.UNTIL_WOKEN;
+            return isReady ? Step.UNTIL_WOKEN : BACKUP_LOOK_NANOS;
         }
         open();
         become(Phase.RUNNING, "the base backup is complete");
