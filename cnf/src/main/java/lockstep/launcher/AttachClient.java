@@ -1,5 +1,8 @@
 package lockstep.launcher;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.UnixDomainSocketAddress;
@@ -19,13 +22,23 @@ final class AttachClient {
         this.directory = directory;
     }
 
-    /** Returns whether a server is there and says that it has started. */
-    boolean isReady() {
+    /**
+     * What a server says of its start.
+     *
+     * @param isReady whether it does its work
+     * @param obstacle what keeps it from that, for people; empty if it is only on its way
+     */
+    record Start(boolean isReady, String obstacle) {}
+
+    /** Asks how far a server is with its start; it may not even be there. */
+    Start askStart() {
+        ByteArrayOutputStream obstacle = new ByteArrayOutputStream();
         try (FrameChannel channel = open()) {
             channel.send(new Request.Ready().toFrame());
-            return channel.receive().exitStatus() == ExitStatus.OK;
+            boolean isReady = output(channel, OutputStream.nullOutputStream(), obstacle) == ExitStatus.OK;
+            return new Start(isReady, obstacle.toString(UTF_8).strip());
         } catch (IOException e) {
-            return false;
+            return new Start(false, "");
         }
     }
 

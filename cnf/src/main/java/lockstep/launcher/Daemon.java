@@ -7,11 +7,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import lockstep.launcher.AttachClient.Start;
 
 /** Starts a server in the background: in a session of its own, with its outputs in a file. */
 final class Daemon {
     private static final long TIMEOUT_S = 60;
     private static final long POLL_MS = 20;
+
+    /** How long what keeps the server from its work may last, such as a primary that is about to start itself. */
+    private static final long OBSTACLE_S = 5;
 
     /** Tells the server that nobody watches its console. */
     private static final String VARIABLE = "LOCKSTEP_DAEMON";
@@ -28,10 +32,11 @@ final class Daemon {
     }
 
     /**
-     * Starts it, and waits until it says that it is ready.
+     * Starts it, and waits until it says that it is ready. If it cannot be for now, it goes on trying, and this tells why.
      *
      * @param command what follows {@code lockstep} to run it in the foreground
      * @return the exit status: 0, or if it ended, its own
+     * @throws Failure if it is not ready in time, or something keeps it from that
      */
     int start(List<String> command) throws IOException, InterruptedException {
         List<String> words = new ArrayList<>(List.of("setsid", Home.script().toString()));
@@ -46,12 +51,21 @@ final class Daemon {
         Process server = builder.start();
         AttachClient client = new AttachClient(directory);
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
-        while (!client.isReady()) {
+        long freeNanos = System.nanoTime();
+        for (Start start = client.askStart(); !start.isReady(); start = client.askStart()) {
             if (server.waitFor(POLL_MS, TimeUnit.MILLISECONDS)) {
                 System.err.write(Files.readAllBytes(console));
                 System.err.println("lockstep: the server on " + directory.path() + " did not start; " + directory.log()
                         + " may tell more");
                 return server.exitValue() == ExitStatus.OK ? ExitStatus.FAILED : server.exitValue();
+            }
+            if (start.obstacle().isEmpty()) {
+                freeNanos = System.nanoTime();
+            } else if (System.nanoTime() - freeNanos > TimeUnit.SECONDS.toNanos(OBSTACLE_S)) {
+                throw new Failure(
+                        ExitStatus.FAILED,
+                        "the server on " + directory.path() + ", process id " + server.pid()
+                                + ", is not ready, and goes on trying: " + start.obstacle());
             }
             if (System.nanoTime() > deadline) {
                 throw new Failure(

@@ -19,7 +19,8 @@ abstract class ServerCommand implements Command {
             --listen URI       accept standbys here, such as tcp://127.0.0.1:5440; may be
                                given several times
             --set NAME=VALUE   set a parameter; it is written to DIR/lockstep.conf
-            --daemon           run in the background; returns when the server is ready
+            --daemon           run in the background; returns when the server is ready, or says what
+                               keeps it from that and goes on trying (exit status 1)
 
             On a terminal you get a prompt; leaving it stops the server.
             LOCKSTEP_JAVA_OPTS holds options for its Java machine, such as -Xmx2g.

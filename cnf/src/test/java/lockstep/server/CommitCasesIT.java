@@ -118,6 +118,11 @@ final class CommitCasesIT {
         ends.put(NOTHING, () -> {});
         ends.put("s1 returns", this::comeBack);
         ends.put("s1 and s2 return", this::comeBack);
+        ends.put("s1 returns, and s2 after it", () -> {
+            comeBack("s1");
+            primary.await(() -> primary.askNumber("waiting_commits", "status") == 0);
+            comeBack();
+        });
         ends.put("the network is back", () -> network.mend());
         ends.put("the disk of s2 is well", () -> slow.close());
         ends.put("the disk of the primary is well", () -> slow.close());
@@ -293,6 +298,11 @@ final class CommitCasesIT {
             standbys.get(name).kill();
             away.add(name);
         }
+    }
+
+    private void comeBack(String name) {
+        standbys.get(name).start();
+        away.remove(name);
     }
 
     private void comeBack() {

@@ -108,7 +108,10 @@ final class ReplicationIT {
 
     @Test
     void aSecondStandbyOfTheSameNameIsRefused() {
-        try (ServerProcess twin = pair.another("twin", Pair.NAME).start()) {
+        try (ServerProcess twin = pair.another("twin", Pair.NAME)) {
+            Result refused = twin.tryStart();
+            assertEquals(1, refused.status(), refused::toString);
+            assertTrue(refused.err().contains("is not ready, and goes on trying: the primary at "), refused::toString);
             assertBothSay(twin, "a standby named \"s1\" is connected");
         }
         pair.awaitStreaming();

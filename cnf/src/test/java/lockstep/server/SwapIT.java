@@ -73,6 +73,10 @@ final class SwapIT {
             for (String scheme : List.of("tcp", "unix", "tcp", "unix", "tcp", "unix")) {
                 primary.shell("transport", "use", Pair.NAME, scheme);
             }
+            String stopped = primary.shell("transport", "stop", "unix");
+            assertTrue(stopped.contains("is stopped; " + Pair.NAME + " has moved"), stopped);
+            primary.shell("transport", "start", "transport.unix");
+            primary.shell("transport", "use", Pair.NAME, "unix");
             assertEquals(transitions, primary.ask("mode_transitions", "status"));
             primary.shell("set", "standby_unavailable", "hang");
 

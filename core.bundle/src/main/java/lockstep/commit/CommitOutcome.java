@@ -6,10 +6,10 @@ public sealed interface CommitOutcome {
     record Replicated(CommitLevel level) implements CommitOutcome {}
 
     /**
-     * It was released in degraded mode, with fewer copies than it asked for: it is on the primary's disk, and may be lost with
-     * it.
+     * It was released with less than it asked for, in degraded mode or by an operator: it is on the primary's disk, and may be
+     * lost with it.
      *
-     * @param reason why the server is degraded and to what, for people
+     * @param reason why the server is degraded and to what, or who released it, for people
      */
     record LocalOnly(String reason) implements CommitOutcome {}
 

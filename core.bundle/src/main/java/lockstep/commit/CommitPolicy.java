@@ -5,8 +5,8 @@ import java.util.Optional;
 /**
  * Says how far commits are released, and what those that are released get.
  *
- * <p>Both may change at any moment, together. Whoever releases commits asks for the {@link #outcome}, then for {@link
- * #releasedLsn}, and then for the outcome again: if it is the same object, it is what the commits up to that position got.
+ * <p>All may change at any moment, together. Whoever releases commits asks for the {@link #outcome}, then for {@link
+ * #releasedLsn} and {@link #keptLsn}, and then for the outcome again: if it is the same object, the answers belong together.
  * After every change there are other objects.
  */
 @FunctionalInterface
@@ -17,7 +17,15 @@ public interface CommitPolicy {
      */
     long releasedLsn(CommitLevel level);
 
-    /** Returns what commits of a level get that are released now. Allocates nothing. */
+    /**
+     * Returns the position up to which commits of a level that are released get what they ask for, by whatever rule they are;
+     * those past it get the {@link #outcome}. Allocates nothing.
+     */
+    default long keptLsn(CommitLevel level) {
+        return Long.MAX_VALUE;
+    }
+
+    /** Returns what commits of a level get that are released now and lie past {@link #keptLsn}. Allocates nothing. */
     default CommitOutcome outcome(CommitLevel asked) {
         return Promises.KEPT.outcome(asked);
     }

@@ -55,6 +55,9 @@ public final class CommitQueue {
 
     /** Commits of one level, in LSN order. */
     private static final class Line {
+        /** What they ask for. */
+        final CommitOutcome kept;
+
         /** The last one released, or a dummy; belongs to the releasing thread, but may be looked at. */
         volatile PendingCommit head = new PendingCommit(null);
 
@@ -65,7 +68,11 @@ public final class CommitQueue {
         final AtomicLong released = new AtomicLong();
         long releasedLsn;
 
-        /** What the policy gave to those released last. */
+        Line(CommitLevel level) {
+            kept = Promises.KEPT.outcome(level);
+        }
+
+        /** What the policy gives to those that have not got what they ask for. */
         CommitOutcome outcome;
     }
 
@@ -106,7 +113,7 @@ public final class CommitQueue {
         this.marks = marks;
         for (CommitLevel level : CommitLevel.values()) {
             if (level != CommitLevel.OFF) {
-                Line line = new Line();
+                Line line = new Line(level);
                 line.releasedLsn = marks.releasedLsn(level);
                 lines.put(level, line);
             }
@@ -271,9 +278,11 @@ public final class CommitQueue {
     /** Takes the released prefix of a level. */
     private void collect(CommitLevel level, Line line) {
         long grantedLsn;
+        long keptLsn;
         do {
             line.outcome = policy.outcome(level);
             grantedLsn = Math.max(line.releasedLsn, policy.releasedLsn(level));
+            keptLsn = Math.min(grantedLsn, policy.keptLsn(level));
         } while (line.outcome != policy.outcome(level));
         line.releasedLsn = grantedLsn;
         long byHand = byHandLsn.get();
@@ -289,7 +298,7 @@ public final class CommitQueue {
             }
             batch[batchSize++] = next;
             next.reached = true;
-            next.released = next.lsn() <= grantedLsn ? line.outcome : BY_HAND;
+            next.released = outcome(line, next.lsn(), keptLsn, grantedLsn);
             // A commit that somebody keeps must not keep all that came after it.
             head.nextAtLevel = null;
             head = next;
@@ -300,6 +309,13 @@ public final class CommitQueue {
             line.head = head;
             line.released.addAndGet(count);
         }
+    }
+
+    private static CommitOutcome outcome(Line line, long lsn, long keptLsn, long grantedLsn) {
+        if (lsn <= keptLsn) {
+            return line.kept;
+        }
+        return lsn <= grantedLsn ? line.outcome : BY_HAND;
     }
 
     /**

@@ -22,8 +22,9 @@ import org.slf4j.LoggerFactory;
  * What the server does while too few standbys are there ({@code standby_unavailable}).
  *
  * <p><b>Idea.</b> Degraded mode is a state of the server, not of a commit. It is entered and left with a record in the log, and
- * between the two every commit that asks a standby is told that it got less. So an operator can tell for any position of the
- * log whether it may have had too few copies, and so can a standby that is asked to take over.
+ * between the two a commit may be let go with less than it asked for. So an operator can tell for any position of the log
+ * whether it may have had too few copies, and so can a standby that is asked to take over. The commit itself is told what it
+ * got: one that asked no more than the standbys had when it was let go is {@code REPLICATED}, in degraded mode too.
  *
  * <pre>
  *   state       event                                                           next

@@ -39,6 +39,11 @@ public final class Fence implements CommitPolicy {
     }
 
     @Override
+    public long keptLsn(CommitLevel level) {
+        return policy.keptLsn(level);
+    }
+
+    @Override
     public CommitOutcome outcome(CommitLevel asked) {
         return policy.outcome(asked);
     }

@@ -17,7 +17,7 @@ final class Promises {
         }
     }
 
-    /** Commits that ask a standby get less, for a reason. */
+    /** Commits that ask a standby may get less, for a reason. */
     Promises(String reason) {
         this();
         CommitOutcome less = new CommitOutcome.LocalOnly(reason);

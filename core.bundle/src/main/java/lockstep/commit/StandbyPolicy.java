@@ -22,7 +22,8 @@ import lockstep.commit.SyncRole.State;
  *
  * <p><b>One rule at a time.</b> All that may change is in one object, which is replaced as a whole: what is asked of standbys,
  * what commits get for it, and whether they are taken at all. Degraded mode puts a rule that asks for less in place of the
- * usual one, and takes it back ({@link DegradedMode}).
+ * usual one, and takes it back ({@link DegradedMode}). A commit that has what it asked for when the lower rule lets it go is told
+ * so all the same: what counts is what it got, not the rule.
  *
  * <p><b>No lock, no garbage.</b> Positions are looked up on the path of every commit, while standbys come, go and move. Each
  * position taken was acknowledged by a standby that was a candidate when it was looked at, and positions only grow; a look in
@@ -38,7 +39,9 @@ public final class StandbyPolicy implements CommitPolicy {
      * @param most the level above which nothing is asked
      * @param flushed how many standbys, besides, have flushed it
      * @param limitLsn past it the usual rule counts all the same
-     * @param isUsual whether commits get what they ask for
+     * @param promises what commits get that have less than they ask for when they are released
+     * @param refusal why no commit that asks a standby is taken, if that is so
+     * @param isUsual whether it never lets a commit go that has less
      */
     private record Rule(
             StandbyNames names,
@@ -243,6 +246,11 @@ public final class StandbyPolicy implements CommitPolicy {
     }
 
     @Override
+    public long keptLsn(CommitLevel level) {
+        return rule.isUsual || level.compareTo(CommitLevel.LOCAL) <= 0 ? Long.MAX_VALUE : usualLsn(level);
+    }
+
+    @Override
     public CommitOutcome outcome(CommitLevel asked) {
         return rule.promises.outcome(asked);
     }
@@ -265,7 +273,7 @@ public final class StandbyPolicy implements CommitPolicy {
     /**
      * Asks for less than is usual.
      *
-     * @param reason what commits are told that ask for more
+     * @param reason what commits are told that get less than they ask for
      * @see Rule
      */
     void lower(

@@ -128,8 +128,7 @@ public @interface ServerConfiguration {
             description =
                     "Whose positions this standby acknowledges to its primary: its own (local), or what those standbys of its"
                             + " own have, too, that its synchronous_standby_names chooses (downstream), so that commits on the"
-                            + " primary wait for both. "
-                            + Parameter.AT_START,
+                            + " primary wait for both.",
             options = {@Option(label = "local", value = "local"), @Option(label = "downstream", value = "downstream")})
     String relayAck() default "local";
 

@@ -8,7 +8,7 @@ import org.osgi.service.condition.Condition;
 
 /**
  * Tells that a server does its work, by a service {@link Condition}. {@code lockstep primary --daemon} and {@code lockstep
- * standby --daemon} return when it is there.
+ * standby --daemon} return when it is there, or say what the {@link Hindrance} is.
  */
 public final class Readiness {
     /** The id of the condition. */

@@ -147,7 +147,7 @@ public final class WalSenders implements Acceptor, ServedLog, WalListener, Reten
     /**
      * Asks a standby to move over to another of its endpoints, without a pause.
      *
-     * @param scheme of that endpoint
+     * @param scheme of that endpoint, or {@link lockstep.transport.api.Message.MoveRequest#ANY_OTHER}
      * @return completes with the standby's new session; or with an {@link IllegalStateException} that says why there is none
      * @throws IllegalArgumentException if no standby of that name is connected
      */

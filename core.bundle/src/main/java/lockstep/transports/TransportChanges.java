@@ -8,15 +8,20 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import lockstep.commit.CommitQueue;
 import lockstep.commit.PauseWatch;
+import lockstep.commit.SyncRole;
 import lockstep.primary.Primary;
 import lockstep.send.StandbyMove;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
@@ -30,10 +35,19 @@ import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 
-/** Changes transports of a running server, and measures what commits see of it. */
+/**
+ * Changes transports of a running server, and measures what commits see of it.
+ *
+ * <p>Before a transport is stopped, updated or removed, the standbys that are served through it are asked to move over to any
+ * other of their endpoints, as one by one with {@link #move}. For those that have one it becomes a planned swap; the others connect
+ * again when they can.
+ */
 @Component(service = TransportChanges.class)
 public final class TransportChanges {
     private static final long MOVE_S = 30;
+
+    /** How long a transport that is to be changed is used by those who have been asked to leave it. */
+    private static final long VACATE_S = 10;
 
     /** For how long a pause is watched that a change has begun. */
     private static final long SETTLE_MS = 5_000;
@@ -41,6 +55,7 @@ public final class TransportChanges {
     private static final String JAR = ".jar";
 
     private final BundleContext context;
+    private final Carriers carriers;
 
     @Reference(
             cardinality = ReferenceCardinality.OPTIONAL,
@@ -56,8 +71,9 @@ public final class TransportChanges {
 
     /** Made by the framework. */
     @Activate
-    public TransportChanges(BundleContext context) {
+    public TransportChanges(BundleContext context, @Reference Carriers carriers) {
         this.context = context;
+        this.carriers = carriers;
     }
 
     /** What is done to a bundle; returns what is to be told of it. */
@@ -123,6 +139,7 @@ public final class TransportChanges {
         Bundle bundle = find(which);
         Optional<Path> jar = place.isPresent() ? Optional.of(jar(place.get(), repository)) : Optional.empty();
         return measure(() -> {
+            String vacated = vacate(bundle);
             if (jar.isPresent()) {
                 try (InputStream content = Files.newInputStream(jar.get())) {
                     bundle.update(content);
@@ -130,7 +147,7 @@ public final class TransportChanges {
             } else {
                 bundle.update();
             }
-            return told("updated", bundle);
+            return told("updated", bundle) + vacated;
         });
     }
 
@@ -147,8 +164,9 @@ public final class TransportChanges {
     public Swap stop(String which) throws BundleException, IOException, InterruptedException {
         Bundle bundle = find(which);
         return measure(() -> {
+            String vacated = vacate(bundle);
             bundle.stop();
-            return told("stopped", bundle);
+            return told("stopped", bundle) + vacated;
         });
     }
 
@@ -156,9 +174,49 @@ public final class TransportChanges {
     public Swap uninstall(String which) throws BundleException, IOException, InterruptedException {
         Bundle bundle = find(which);
         return measure(() -> {
+            String vacated = vacate(bundle);
             bundle.uninstall();
-            return told("uninstalled", bundle);
+            return told("uninstalled", bundle) + vacated;
         });
+    }
+
+    /** Has those leave a transport that are served through it; returns what became of them, for people. */
+    private String vacate(Bundle bundle) {
+        WalSenders serving = senders;
+        if (serving == null) {
+            return "";
+        }
+        Set<String> served = carriers.list().stream()
+                .filter(carrier -> carrier.view().bundleId() == bundle.getBundleId())
+                .flatMap(carrier -> carrier.links().stream())
+                .filter(LinkView::isIncoming)
+                .map(link -> link.peer().address())
+                .collect(Collectors.toSet());
+        // All are asked before the first is waited for.
+        List<CompletableFuture<String>> leaving = serving.standbys(standby -> SyncRole.ASYNC).stream()
+                .filter(standby -> served.contains(standby.clientAddr()))
+                .map(standby -> leave(serving, standby.applicationName()))
+                .toList();
+        return leaving.stream().map(told -> "; " + told.join()).collect(Collectors.joining());
+    }
+
+    private static CompletableFuture<String> leave(WalSenders serving, String standby) {
+        CompletableFuture<StandbyMove> asked;
+        try {
+            asked = serving.move(standby, MoveRequest.ANY_OTHER);
+        } catch (IllegalArgumentException e) {
+            asked = CompletableFuture.failedFuture(e);
+        }
+        return asked.orTimeout(VACATE_S, TimeUnit.SECONDS)
+                .handle((moved, e) -> moved != null
+                        ? standby + " has moved to " + moved.to().address() + " before"
+                        : standby + " could not move away before: " + why(e));
+    }
+
+    private static String why(Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        return cause instanceof TimeoutException ? "it has not within " + VACATE_S + " s" : cause.getMessage();
     }
 
     private static void start(Bundle bundle) throws BundleException {

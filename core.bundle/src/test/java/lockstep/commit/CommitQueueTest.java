@@ -15,6 +15,7 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import lockstep.commit.StandbyNames.Method;
 import lockstep.io.Clock;
 import lockstep.io.FileDisk;
 import org.junit.jupiter.api.BeforeEach;
@@ -269,6 +270,32 @@ class CommitQueueTest {
         assertTrue(queue.isReleased(200, 400));
         assertFalse(queue.isReleased(400, 400));
         assertFalse(queue.isReleased(500, 400));
+    }
+
+    @Test
+    void aCommitIsToldWhatItGotWhateverTheRuleByWhichItWasReleased() throws IOException {
+        FakeStandby standby = new FakeStandby("a").at(300, 200, 100);
+        StandbyPolicy policy =
+                new StandbyPolicy(() -> 400, () -> new StandbyProgress[] {standby}, StandbyNames.parse("a"), 0);
+        policy.lower(
+                policy.names(),
+                1,
+                Method.FIRST,
+                CommitLevel.REMOTE_WRITE,
+                0,
+                Long.MAX_VALUE,
+                "degraded to remote_write");
+        queue = new CommitQueue(new Fence(policy), Clock.SYSTEM, (message, cause) -> {}, marks(1));
+        PendingCommit flushed = join(CommitLevel.ON, 200);
+        PendingCommit written = join(CommitLevel.REMOTE_WRITE, 250);
+        PendingCommit unflushed = join(CommitLevel.ON, 300);
+        PendingCommit unwritten = join(CommitLevel.REMOTE_WRITE, 350);
+        queue.release();
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.ON), flushed.outcome());
+        assertEquals(new CommitOutcome.Replicated(CommitLevel.REMOTE_WRITE), written.outcome());
+        assertEquals(new CommitOutcome.LocalOnly("degraded to remote_write"), unflushed.outcome());
+        assertFalse(unwritten.isReleased());
+        assertEquals(List.of(200L, 250L, 300L), store.settled);
     }
 
     @Test

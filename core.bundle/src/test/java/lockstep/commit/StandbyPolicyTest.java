@@ -141,11 +141,26 @@ class StandbyPolicyTest {
         policy.lower(policy.names(), 1, Method.FIRST, CommitLevel.REMOTE_WRITE, 0, Long.MAX_VALUE, "because");
         assertEquals(900, policy.releasedLsn(CommitLevel.ON));
         assertEquals(900, policy.releasedLsn(CommitLevel.REMOTE_APPLY));
+        assertEquals(900, policy.keptLsn(CommitLevel.REMOTE_WRITE), "it has what it asks for");
+        assertEquals(100, policy.keptLsn(CommitLevel.ON), "it has less");
+    }
+
+    @Test
+    void aCommitHasWhatItAsksForOnlyIfAllHaveItThatAreUsuallyRequired() {
+        StandbyPolicy policy = policy("FIRST 2 (a, b)");
+        policy.lower(policy.names(), 0, Method.FIRST, CommitLevel.REMOTE_APPLY, 0, Long.MAX_VALUE, "because");
+        assertEquals(100, policy.keptLsn(CommitLevel.ON));
+        assertEquals(Long.MAX_VALUE, policy.keptLsn(CommitLevel.LOCAL));
+        b.streaming = false;
+        assertEquals(0, policy.keptLsn(CommitLevel.ON));
+        policy.require(StandbyNames.parse("a"));
+        assertEquals(Long.MAX_VALUE, policy.keptLsn(CommitLevel.ON), "what the usual rule releases has it");
     }
 
     @Test
     void decidingAllocatesNothing() {
-        StandbyPolicy[] policies = {policy("FIRST 2 (a, b, c)"), policy("ANY 2 (a, b, c)"), policy("*")};
+        StandbyPolicy[] policies = {policy("FIRST 2 (a, b, c)"), policy("ANY 2 (a, b, c)"), policy("*"), policy("a")};
+        policies[3].lower(policies[3].names(), 0, Method.FIRST, CommitLevel.REMOTE_APPLY, 0, Long.MAX_VALUE, "because");
         long found = 0;
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         for (int i = 0; i < 20_000; i++) {
@@ -164,6 +179,7 @@ class StandbyPolicyTest {
         long found = 0;
         for (StandbyPolicy policy : policies) {
             found += policy.releasedLsn(CommitLevel.ON)
+                    + policy.keptLsn(CommitLevel.ON) % 2
                     + policy.outcome(CommitLevel.ON).hashCode() % 2
                     + (policy.refusal(CommitLevel.ON).isPresent() ? 1 : 0);
         }

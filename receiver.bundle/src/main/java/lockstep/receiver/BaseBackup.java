@@ -221,6 +221,11 @@ final class BaseBackup implements Conversation {
         return false;
     }
 
+    /** Returns whether a primary has begun to send, on this session or one before. */
+    boolean hasBegun() {
+        return files != null;
+    }
+
     BackupStatus backup() {
         BackupFiles now = files;
         return new BackupStatus(!done, now == null ? 0 : now.files(), now == null ? 0 : now.bytes());

@@ -55,7 +55,7 @@ final class Downstream implements SendingServer, WalListener {
     private final ReplicationSlots slots;
     private final long serverId;
     private final WalSenders senders;
-    private final Optional<StandbyPolicy> acknowledging;
+    private volatile Optional<StandbyPolicy> acknowledging = Optional.empty();
     private volatile Runnable progressListener = () -> {};
 
     /**
@@ -85,9 +85,16 @@ final class Downstream implements SendingServer, WalListener {
         // Two servers with the same name that started in the same microsecond would be needed to have this twice.
         serverId = clock.micros() << SERVER_ID_SHIFT ^ config.name().hashCode();
         senders = new WalSenders(wal, this, config.senders(), workers, clock);
+        configure(config);
+        wal.addListener(this);
+    }
+
+    /** Goes by another configuration from now on: how many are served, and who must have what this standby acknowledges. */
+    void configure(StandbyConfig config) {
+        senders.configure(config.senders());
         acknowledging = config.acknowledging()
                 .map(names -> new StandbyPolicy(this::sendableLsn, senders::progress, names, Lsn.INVALID));
-        wal.addListener(this);
+        progressListener.run();
     }
 
     /** Tells of each standby that has moved, come or gone. */
@@ -100,7 +107,8 @@ final class Downstream implements SendingServer, WalListener {
      * is its own affair.
      */
     long acknowledgedLsn(CommitLevel level) {
-        return acknowledging.isEmpty() ? Long.MAX_VALUE : acknowledging.get().releasedLsn(level);
+        Optional<StandbyPolicy> now = acknowledging;
+        return now.isEmpty() ? Long.MAX_VALUE : now.get().releasedLsn(level);
     }
 
     WalSenders senders() {

@@ -248,7 +248,7 @@ final class Replication implements AutoCloseable {
     /** Goes by the configuration as it is now. */
     void configured() {
         slots.configure(config.get().retention().maxSlots());
-        downstream.senders().configure(config.get().senders());
+        downstream.configure(config.get());
     }
 
     /** Starts all workers but that of redo, which {@code startup} runs. */

@@ -146,6 +146,8 @@ final class Standby implements StandbyControl, AutoCloseable {
     private volatile boolean rebuildAsked;
     private volatile Worker startup;
     private Supplier<List<String>> listening = List::of;
+    private Runnable ready = () -> {};
+    private volatile boolean isReady;
 
     private final AtomicReference<Promotion> promotion = new AtomicReference<>();
 
@@ -234,9 +236,6 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (open != null) {
             open.configured();
         }
-        if (!changed.acknowledging().equals(before.acknowledging())) {
-            log.warn("who is acknowledged upstream (relay_ack, synchronous_standby_names) changes with the next start");
-        }
         if (!changed.name().equals(before.name()) || !changed.slotName().equals(before.slotName())) {
             upstream.introduceAnew("the standby's name or slot has been changed");
         }
@@ -249,6 +248,30 @@ final class Standby implements StandbyControl, AutoCloseable {
     /** Tells where this server listens, which a primary that hands over wants to know. Called before {@link #start}, or never. */
     void listensOn(Supplier<List<String>> endpoints) {
         listening = endpoints;
+    }
+
+    /**
+     * Tells when the standby has data to begin with, or a primary has begun to send it. Called before {@link #start}, or never.
+     *
+     * @param listener told once, on the thread {@code startup}
+     */
+    void whenReady(Runnable listener) {
+        ready = listener;
+    }
+
+    private void becomeReady() {
+        if (!isReady) {
+            isReady = true;
+            ready.run();
+        }
+    }
+
+    /** Returns what keeps the standby from being ready; empty if it is, or is on its way. */
+    String hindrance() {
+        if (isReady) {
+            return "";
+        }
+        return problem.isEmpty() ? upstream.lastError() : problem;
     }
 
     /** Starts the thread {@code startup}, and returns. */
@@ -309,6 +332,7 @@ final class Standby implements StandbyControl, AutoCloseable {
             BackupFiles.removeInterrupted(disk);
         }
         if (ControlFile.exists(disk)) {
+            becomeReady();
             open();
         } else if (disk.list(SegmentFiles.DIRECTORY).stream().anyMatch(WalLayout::isSegmentName)) {
             throw new IOException("the data directory has WAL, but the file " + ControlFile.PATH
@@ -393,8 +417,11 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (config.backupOnly()) {
             return awaitBackupOnly();
         }
+        if (backup.hasBegun()) {
+            becomeReady();
+        }
         if (!backupComplete) {
-            return Step.UNTIL_WOKEN;
+            return isReady ? Step.UNTIL_WOKEN : BACKUP_LOOK_NANOS;
         }
         open();
         become(Phase.RUNNING, "the base backup is complete");

@@ -15,6 +15,7 @@ import lockstep.io.Clock;
 import lockstep.io.DataDirectory;
 import lockstep.io.FileDisk;
 import lockstep.io.FrameworkStop;
+import lockstep.io.Hindrance;
 import lockstep.io.Panic;
 import lockstep.io.Readiness;
 import lockstep.io.ShellCommands;
@@ -77,6 +78,7 @@ public final class StandbyComponent {
     private ServiceRegistration<StandbyControl> service;
     private ServiceRegistration<PrimaryAddress> addressService;
     private ServiceRegistration<?> sendersService;
+    private ServiceRegistration<Hindrance> hindranceService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
 
@@ -175,9 +177,10 @@ public final class StandbyComponent {
     void activate() {
         service = context.registerService(StandbyControl.class, standby, null);
         addressService = context.registerService(PrimaryAddress.class, standby::primaryEndpoint, null);
+        hindranceService = context.registerService(Hindrance.class, standby::hindrance, null);
         standby.listensOn(this::listening);
+        standby.whenReady(this::ready);
         standby.start();
-        ready = Readiness.register(context);
         frameworkStop = new FrameworkStop(context, this::stop);
     }
 
@@ -222,6 +225,12 @@ public final class StandbyComponent {
         stop();
     }
 
+    private synchronized void ready() {
+        if (service != null) {
+            ready = Readiness.register(context);
+        }
+    }
+
     /** The standby can serve others now, or, with null, not any more. */
     private synchronized void serve(WalSenders senders) {
         if (sendersService != null) {
@@ -241,7 +250,10 @@ public final class StandbyComponent {
             if (sendersService != null) {
                 sendersService.unregister();
             }
-            ready.unregister();
+            if (ready != null) {
+                ready.unregister();
+            }
+            hindranceService.unregister();
             addressService.unregister();
             service.unregister();
             service = null;

@@ -15,6 +15,7 @@ import lockstep.io.Workers;
 import lockstep.receiver.api.ReceiverState;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Message;
+import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Session;
@@ -196,6 +197,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     /**
      * Moves over to another transport, if that can be.
      *
+     * @param scheme of that transport, or {@link MoveRequest#ANY_OTHER}
      * @param refused told why, if it is given up
      */
     void moveTo(String scheme, Consumer<String> refused) {
@@ -212,11 +214,15 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         if (move != null && !move.lasting) {
             return Optional.of("it is moving already");
         }
+        boolean anyOther = scheme.equals(MoveRequest.ANY_OTHER);
         List<Endpoint> targets = endpoints.stream()
-                .filter(endpoint -> endpoint.scheme().equals(scheme))
+                .filter(endpoint -> anyOther
+                        ? open == null || !endpoint.scheme().equals(open.endpoint.scheme())
+                        : endpoint.scheme().equals(scheme))
                 .toList();
         if (targets.isEmpty()) {
-            return Optional.of("its primary_conninfo names no endpoint " + scheme + "://…, only "
+            return Optional.of("its primary_conninfo names no endpoint "
+                    + (anyOther ? "of another transport" : scheme + "://…") + ", only "
                     + endpoints.stream().map(Endpoint::toString).collect(Collectors.joining(", "))
                     + ". Add one there: \"set primary_conninfo\" on the standby");
         }

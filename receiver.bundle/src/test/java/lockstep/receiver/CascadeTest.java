@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
+import lockstep.commit.StandbyNames;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.FileDisk;
@@ -62,6 +63,7 @@ class CascadeTest {
         final FullableDisk disk;
         final Path directory;
         final Numbers numbers;
+        final List<Endpoint> upstreams;
         final Standby standby;
         private volatile Listener listener;
 
@@ -74,20 +76,9 @@ class CascadeTest {
             managers.add(numbers);
             Transports transports = new Transports();
             transports.add(transport);
+            this.upstreams = List.of(upstreams);
             standby = new Standby(
-                    new StandbyConfig(
-                            name,
-                            List.of(upstreams),
-                            20,
-                            60_000,
-                            10_000,
-                            BUFFER_BYTES,
-                            SyncMethod.FDATASYNC,
-                            new SenderConfig(10, 60_000),
-                            "",
-                            false,
-                            new Retention.Config(0, -1, 8 << 20, 10),
-                            ""),
+                    config(Optional.empty()),
                     disk,
                     Clock.SYSTEM,
                     new ThreadWorkers(),
@@ -100,6 +91,36 @@ class CascadeTest {
                     senders -> listener = transport.listen(endpoint(name), senders));
             servers.add(this);
             standby.start();
+        }
+
+        private StandbyConfig config(Optional<StandbyNames> acknowledging) {
+            return new StandbyConfig(
+                    name,
+                    upstreams,
+                    20,
+                    60_000,
+                    10_000,
+                    BUFFER_BYTES,
+                    SyncMethod.FDATASYNC,
+                    new SenderConfig(10, 60_000),
+                    "",
+                    false,
+                    new Retention.Config(0, -1, 8 << 20, 10),
+                    RecoveryConfig.NONE,
+                    false,
+                    "",
+                    true,
+                    acknowledging);
+        }
+
+        /** Has it acknowledge no more than those of its standbys have. */
+        void acknowledgeWhatIsOn(String names) {
+            standby.configure(config(Optional.of(StandbyNames.parse(names))));
+        }
+
+        /** Has it acknowledge what it has itself. */
+        void acknowledgeItsOwn() {
+            standby.configure(config(Optional.empty()));
         }
 
         StandbyReport report() {
@@ -302,6 +323,31 @@ class CascadeTest {
                     && last.get(1).upstream() == 0
                     && last.get(1).appliedLsn() == primary.end();
         });
+    }
+
+    @Test
+    void whoseWalIsAcknowledgedUpstreamChangesAtOnce() throws IOException {
+        s2.awaitStreaming();
+        s1.acknowledgeWhatIsOn("s3");
+        primary.commit(0, 10);
+        primary.shipAll();
+        s2.awaitFlushed(primary.end());
+        assertTrue(acknowledgedLsn() < primary.end(), "there is no s3");
+        s1.acknowledgeWhatIsOn("s2");
+        await("s1 to acknowledge what s2 has", () -> acknowledgedLsn() == primary.end());
+
+        s1.acknowledgeWhatIsOn("s3");
+        primary.commit(10, 20);
+        primary.shipAll();
+        s2.awaitFlushed(primary.end());
+        assertTrue(acknowledgedLsn() < primary.end(), "there is no s3");
+        s1.acknowledgeItsOwn();
+        await("s1 to acknowledge what it has", () -> acknowledgedLsn() == primary.end());
+    }
+
+    /** Returns up to where s1 has said that the log is flushed. */
+    private long acknowledgedLsn() {
+        return primary.status().flushedLsn();
     }
 
     /** Returns a standby as s1 shows it in its tree. */

@@ -156,7 +156,6 @@ class DefinitionTest {
                         "recovery_target_time",
                         "recovery_target_timeline",
                         "recovery_target_xid",
-                        "relay_ack",
                         "restore_command",
                         "standby_mode",
                         "trigger_file",

@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import jdk.net.ExtendedSocketOptions;
 import lockstep.io.DataDirectory;
+import lockstep.io.Hindrance;
 import lockstep.io.Readiness;
 import lockstep.shell.wire.FrameChannel;
 import org.apache.felix.gogo.jline.Shell;
@@ -24,6 +25,7 @@ import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.condition.Condition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,6 +58,12 @@ public final class AttachServer {
             policy = ReferencePolicy.DYNAMIC,
             target = "(" + Condition.CONDITION_ID + "=" + Readiness.CONDITION + ")")
     private volatile Condition ready;
+
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    private volatile Hindrance hindrance;
 
     /** Opens the socket. */
     @Activate
@@ -117,6 +125,7 @@ public final class AttachServer {
                 shell,
                 directory,
                 this::isReady,
+                this::obstacle,
                 sessions::remove);
         sessions.add(session);
         session.start();
@@ -124,6 +133,11 @@ public final class AttachServer {
 
     private boolean isReady() {
         return ready != null;
+    }
+
+    private String obstacle() {
+        Hindrance present = hindrance;
+        return present == null ? "" : present.reason();
     }
 
     /** Closes the socket and ends what the clients run. */

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import lockstep.shell.command.Operator;
 import lockstep.shell.wire.Frame;
 import lockstep.shell.wire.FrameChannel;
@@ -65,6 +66,7 @@ final class AttachSession {
     private final Shell shell;
     private final Path directory;
     private final BooleanSupplier ready;
+    private final Supplier<String> obstacle;
     private final Consumer<AttachSession> ended;
     private final Thread reader;
 
@@ -76,6 +78,7 @@ final class AttachSession {
             Shell shell,
             Path directory,
             BooleanSupplier ready,
+            Supplier<String> obstacle,
             Consumer<AttachSession> ended) {
         this.operator = operator;
         this.channel = channel;
@@ -83,6 +86,7 @@ final class AttachSession {
         this.shell = shell;
         this.directory = directory;
         this.ready = ready;
+        this.obstacle = obstacle;
         this.ended = ended;
         reader = new Thread(this::read, name);
         reader.setDaemon(true);
@@ -110,7 +114,7 @@ final class AttachSession {
         try (channel) {
             Request request = Request.decode(channel.receive());
             if (request instanceof Request.Ready) {
-                channel.send(Frame.exit(ready.getAsBoolean() ? OK : FAILED));
+                answerReady();
             } else if (request instanceof Request.Command command) {
                 serve(command);
             } else if (request instanceof Request.Prompt prompt) {
@@ -123,6 +127,15 @@ final class AttachSession {
         } finally {
             ended.accept(this);
         }
+    }
+
+    private void answerReady() throws IOException {
+        boolean isReady = ready.getAsBoolean();
+        String why = isReady ? "" : obstacle.get();
+        if (!why.isEmpty()) {
+            complain(channel, why);
+        }
+        channel.send(Frame.exit(isReady ? OK : FAILED));
     }
 
     private void serve(Request.Command command) throws IOException, InterruptedException {

@@ -35,7 +35,7 @@ public sealed interface Request {
         }
     }
 
-    /** Asks whether the server has started. The answer is exit status 0 or 1. */
+    /** Asks whether the server has started. The answer is exit status 0 or 1, and with that, as errors, what keeps it from it. */
     record Ready() implements Request {
         @Override
         public Frame toFrame() {

@@ -186,9 +186,13 @@ public sealed interface Message {
      * Asks a standby that is being sent WAL to go on over another of its endpoints: it opens a session there and, when
      * that has caught up, closes this one.
      *
-     * @param scheme of the endpoint, such as {@code ssh}
+     * @param scheme of the endpoint, such as {@code ssh}; {@link #ANY_OTHER} for the first that can be used of those that have
+     *     not the scheme of this session
      */
-    record MoveRequest(String scheme) implements Message {}
+    record MoveRequest(String scheme) implements Message {
+        /** In the place of a scheme: any but the present one. */
+        public static final String ANY_OTHER = "";
+    }
 
     /**
      * Says that a standby does not do what a {@link MoveRequest} asked, or could not: this session goes on.

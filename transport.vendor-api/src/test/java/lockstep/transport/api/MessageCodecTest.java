@@ -52,6 +52,7 @@ class MessageCodecTest {
                 new Message.TookOver(7, LSN),
                 new Message.SessionSuccession(),
                 new Message.MoveRequest("ssh"),
+                new Message.MoveRequest(Message.MoveRequest.ANY_OTHER),
                 new Message.MoveRefused("ssh", "no endpoint of primary_conninfo is ssh://…"));
         Stream<Message> reasons =
                 Stream.of(Message.Reason.values()).map(r -> new Message.StandbyReason(r, LSN, "pg_wal: no space left"));
