@@ -15,6 +15,11 @@ final class Latencies {
         endedNanos = System.nanoTime();
     }
 
+    /** Takes in what another has. */
+    void add(Latencies other) {
+        nanos.add(other.nanos);
+    }
+
     double p50Micros() {
         return nanos.getValueAtPercentile(50) / 1000.0;
     }

@@ -9,10 +9,12 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import lockstep.bench.PostgresStandbys.Kind;
 import lockstep.io.SyncMethod;
 
 /**
@@ -22,17 +24,24 @@ import lockstep.io.SyncMethod;
 public final class Main {
     private static final int[] CLIENTS = {1, 16, 64, 256};
     private static final int OUTSTANDING = 4096;
-    private static final int COMMIT_BYTES = 100;
+    static final int COMMIT_BYTES = 100;
     private static final int BULK_BYTES = 16 << 10;
     private static final int BULK_OUTSTANDING = 1024;
+    private static final int[] PGBENCH_CLIENTS = {1, 16, 64};
+    private static final int PGBENCH_ROUNDS = 3;
+    private static final int PGBENCH_FIRST_SECONDS = 15;
+    private static final int PGBENCH_WARM_UP_SECONDS = 2;
+    private static final int CATCH_UP_ROUNDS = 2;
+    private static final long CATCH_UP_BYTES = 2_000_000_000;
     private static final int SSH_ROUNDS = 7;
     private static final long SSH_BYTES = 1L << 30;
     private static final List<String> LEVELS = List.of("local", "remote_write", "on", "remote_apply");
     private static final String USAGE = """
-            usage: lockstep bench [--seconds N] [--dir DIRECTORY] [--only limits,commits,methods,bulk,ssh] [--json]
+            usage: lockstep bench [--seconds N] [--dir DIRECTORY] [--only PARTS] [--json]
               --seconds N     how long each figure is measured (default 5)
               --dir DIRECTORY where the files are, which decides which disk is measured (default: the temporary directory)
-              --only LIST     only these parts
+              --only PARTS    only these, with commas between: limits,commits,methods,bulk,ssh, which are the default, and
+                              postgres, which needs PostgreSQL
               --json          one JSON object on one line at the end, instead of text
             """;
 
@@ -93,6 +102,9 @@ public final class Main {
         }
         if (parts.contains("ssh")) {
             ssh();
+        }
+        if (parts.contains("postgres")) {
+            postgres();
         }
         if (json) {
             List<String> members = new ArrayList<>();
@@ -219,6 +231,103 @@ public final class Main {
                     "  %-44s %9.0f MB/s   (%.0f to %.0f)",
                     names[i].replace('_', ' '), median, found[i][0], found[i][SSH_ROUNDS - 1]);
         }
+    }
+
+    /** Alternates, as above; figures of a kind are the medians of its rounds, percentiles are of all its commits. */
+    private void postgres() throws IOException {
+        say(
+                "Commits of %d bytes on a PostgreSQL server, by its synchronous standby; %d rounds",
+                COMMIT_BYTES, PGBENCH_ROUNDS);
+        Map<String, List<PostgresStandbys.Load>> loads = new LinkedHashMap<>();
+        Map<Kind, double[]> cpu = new EnumMap<>(Kind.class);
+        try (PostgresStandbys postgres = new PostgresStandbys(program, fresh())) {
+            for (int round = 0; round < PGBENCH_ROUNDS; round++) {
+                for (Kind kind : Kind.values()) {
+                    try (PostgresStandbys.Active active = postgres.receive(kind)) {
+                        postgres.load(16, round == 0 ? PGBENCH_FIRST_SECONDS : PGBENCH_WARM_UP_SECONDS);
+                        double spent = active.cpuSeconds();
+                        long from = postgres.walBytes();
+                        for (int clients : PGBENCH_CLIENTS) {
+                            loads.computeIfAbsent(kind.label() + "_" + clients + "_clients", key -> new ArrayList<>())
+                                    .add(postgres.load(clients, seconds));
+                        }
+                        double[] sum = cpu.computeIfAbsent(kind, key -> new double[2]);
+                        sum[0] += active.cpuSeconds() - spent;
+                        sum[1] += postgres.walBytes() - from;
+                    }
+                }
+            }
+            for (Kind kind : Kind.values()) {
+                for (int clients : PGBENCH_CLIENTS) {
+                    pgbench(kind.label() + "_" + clients + "_clients", loads);
+                }
+                double[] sum = cpu.get(kind);
+                cpu(kind.label() + "_commits", sum[0], sum[1]);
+            }
+            postgres.end();
+            catchUp(postgres);
+        }
+    }
+
+    private void pgbench(String name, Map<String, List<PostgresStandbys.Load>> loads) {
+        Latencies all = new Latencies();
+        loads.get(name).forEach(load -> all.add(load.latencies()));
+        double perSecond = median(loads.get(name).stream()
+                .mapToDouble(PostgresStandbys.Load::perSecond)
+                .toArray());
+        figures.put(name + "_per_second", perSecond);
+        figures.put(name + "_p50_us", all.p50Micros());
+        figures.put(name + "_p99_us", all.p99Micros());
+        say(
+                "  %-44s %9.0f /s   p50 %7.0f us   p99 %7.0f us",
+                name.replace('_', ' '), perSecond, all.p50Micros(), all.p99Micros());
+    }
+
+    private void cpu(String name, double cpuSeconds, double bytes) {
+        figures.put(name + "_cpu_s_per_gb", cpuSeconds / bytes * 1e9);
+        say("  %-44s %9.2f CPU s/GB", name.replace('_', ' '), cpuSeconds / bytes * 1e9);
+    }
+
+    /** Lets WAL pile up while nobody receives. */
+    private void catchUp(PostgresStandbys postgres) throws IOException {
+        say(
+                "Catching up with %d MB of WAL, %d rounds; the PostgreSQL standby once",
+                CATCH_UP_BYTES / 1_000_000, CATCH_UP_ROUNDS);
+        for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
+            for (Kind kind : Kind.values()) {
+                postgres.slot(kind.label() + round);
+            }
+        }
+        long from = postgres.walBytes();
+        postgres.bulk(CATCH_UP_BYTES);
+        Map<Kind, List<PostgresStandbys.CatchUp>> found = new EnumMap<>(Kind.class);
+        for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
+            for (Kind kind : Kind.values()) {
+                if (round == 0 || kind != Kind.POSTGRESQL_STANDBY) {
+                    found.computeIfAbsent(kind, key -> new ArrayList<>())
+                            .add(postgres.catchUp(kind, kind.label() + round, from));
+                }
+            }
+        }
+        found.forEach((kind, rounds) -> {
+            String name = kind.label() + "_catch_up";
+            double rate = rounds.stream()
+                    .mapToDouble(PostgresStandbys.CatchUp::megabytesPerSecond)
+                    .max()
+                    .orElseThrow();
+            double shortest = rounds.stream()
+                    .mapToDouble(PostgresStandbys.CatchUp::seconds)
+                    .min()
+                    .orElseThrow();
+            figures.put(name + "_mb_per_second", rate);
+            say("  %-44s %9.0f MB/s   %6.1f s, the better round", name.replace('_', ' '), rate, shortest);
+            cpu(name, rounds.get(0).cpuSeconds(), (double) rounds.get(0).bytes());
+        });
+    }
+
+    private static double median(double... values) {
+        Arrays.sort(values);
+        return values[values.length / 2];
     }
 
     private static long flushedLsn(Servers servers) {

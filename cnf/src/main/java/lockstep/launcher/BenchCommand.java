@@ -29,7 +29,9 @@ final class BenchCommand implements Command {
         return """
             --seconds N      how long each figure is measured (5)
             --dir DIRECTORY  where the files are, which decides which disk is measured
-            --only PARTS     some of limits,commits,methods,bulk,ssh, with commas between
+            --only PARTS     some of limits,commits,methods,bulk,ssh,postgres, with commas
+                             between; postgres, a PostgreSQL server with Lockstep and
+                             others as its synchronous standby, runs only if asked for
             --json           one JSON object on one line at the end
             """;
     }

@@ -21,10 +21,12 @@ final class PostgresServer implements AutoCloseable {
     static final String PROGRAMS = "/usr/lib/postgresql/15/bin/";
     private static final String USER = "postgres";
 
+    private final List<String> place;
     private final Path home;
     private final int port = Pair.freePort();
 
-    private PostgresServer() throws IOException {
+    private PostgresServer(List<String> place) throws IOException {
+        this.place = place;
         home = Files.createTempDirectory(Path.of("/tmp"), "lockstep-pg");
         if (isRoot()) {
             run(List.of("chown", USER, home.toString()));
@@ -33,7 +35,7 @@ final class PostgresServer implements AutoCloseable {
 
     /** Makes a new system and starts it. */
     static PostgresServer create(String... settings) throws IOException {
-        PostgresServer server = new PostgresServer();
+        PostgresServer server = new PostgresServer(List.of());
         server.program("initdb", "-D", server.data(), "--wal-segsize=1", "-U", USER, "-A", "trust", "-N");
         server.configure(settings);
         server.start();
@@ -42,47 +44,35 @@ final class PostgresServer implements AutoCloseable {
 
     /** Makes a standby of it, and starts that. */
     PostgresServer standby() throws IOException {
-        PostgresServer server = new PostgresServer();
-        server.program(
-                "pg_basebackup",
-                "-D",
-                server.data(),
-                "-h",
-                "127.0.0.1",
-                "-p",
-                "" + port,
-                "-U",
-                USER,
-                "-R",
-                "-c",
-                "fast");
-        server.configure();
+        PostgresServer server = copy(place, "-R");
         server.start();
         return server;
     }
 
     /** Makes a standby of it that streams from somebody else, and starts that. */
     PostgresServer standbyOf(int otherPort, String name) throws IOException {
-        PostgresServer server = new PostgresServer();
-        server.program(
-                "pg_basebackup",
-                "-D",
-                server.data(),
-                "-h",
-                "127.0.0.1",
-                "-p",
-                "" + port,
-                "-U",
-                USER,
-                "-R",
-                "-c",
-                "fast");
+        return standbyOf(place, otherPort, name, "-X", "stream");
+    }
+
+    /** Makes a standby of it that streams from somebody else, in another place, and starts that. */
+    PostgresServer standbyOf(List<String> where, int otherPort, String name, String... options) throws IOException {
+        PostgresServer server = copy(where, options);
         server.configure(
                 "primary_conninfo = 'host=127.0.0.1 port=" + otherPort + " user=" + USER + " application_name=" + name
                         + "'",
                 "wal_retrieve_retry_interval = 100ms");
-        Files.delete(server.home.resolve("data/postgresql.auto.conf"));
+        server.program("touch", server.home.resolve("data/standby.signal").toString());
         server.start();
+        return server;
+    }
+
+    private PostgresServer copy(List<String> where, String... options) throws IOException {
+        PostgresServer server = new PostgresServer(where);
+        List<String> arguments = new ArrayList<>(
+                List.of("-D", server.data(), "-h", "127.0.0.1", "-p", "" + port, "-U", USER, "-c", "fast"));
+        arguments.addAll(List.of(options));
+        program("pg_basebackup", arguments.toArray(String[]::new));
+        server.configure();
         return server;
     }
 
@@ -102,6 +92,11 @@ final class PostgresServer implements AutoCloseable {
     /** Returns where its WAL is. */
     Path pgWal() {
         return home.resolve("data/pg_wal");
+    }
+
+    /** Returns a directory in which it, and who talks to it, may write. */
+    Path home() {
+        return home;
     }
 
     int port() {
@@ -131,6 +126,16 @@ final class PostgresServer implements AutoCloseable {
         program("pg_ctl", "-D", data(), "-m", mode, "-w", "stop");
     }
 
+    /** Kills all its processes, as a crash would. */
+    void kill() throws IOException {
+        String pid = Files.readAllLines(home.resolve("data/postmaster.pid")).get(0);
+        ProcessHandle server = ProcessHandle.of(Long.parseLong(pid)).orElseThrow();
+        List<ProcessHandle> all = new ArrayList<>(List.of(server));
+        all.addAll(server.descendants().toList());
+        all.forEach(ProcessHandle::destroyForcibly);
+        all.forEach(process -> process.onExit().join());
+    }
+
     void promote() {
         program("pg_ctl", "-D", data(), "-w", "promote");
     }
@@ -151,6 +156,13 @@ final class PostgresServer implements AutoCloseable {
         return ServerProcess.run(command("psql", "-h", "127.0.0.1", "-p", "" + port, "-U", USER, "-XAtc", statement));
     }
 
+    /** Begins {@code pgbench}, and does not wait for its end. */
+    CompletableFuture<Result> pgbench(String... arguments) {
+        List<String> all = new ArrayList<>(List.of("-h", "127.0.0.1", "-p", "" + port, "-U", USER));
+        all.addAll(List.of(arguments));
+        return CompletableFuture.supplyAsync(() -> ServerProcess.run(command("pgbench", all.toArray(String[]::new))));
+    }
+
     /** Returns whether somebody waits for a standby. */
     boolean isWaitedFor() {
         return !sql("select 1 from pg_stat_activity where wait_event = 'SyncRep'")
@@ -162,12 +174,13 @@ final class PostgresServer implements AutoCloseable {
         return run(command(name, arguments)).out();
     }
 
-    private static List<String> command(String name, String... arguments) {
-        List<String> command = new ArrayList<>();
+    private List<String> command(String name, String... arguments) {
+        List<String> command = new ArrayList<>(place);
         if (isRoot()) {
             command.addAll(List.of("setpriv", "--reuid=" + USER, "--regid=" + USER, "--init-groups"));
         }
-        command.add(PROGRAMS + name);
+        Path program = Path.of(PROGRAMS, name);
+        command.add(Files.exists(program) ? program.toString() : name);
         command.addAll(List.of(arguments));
         return command;
     }
@@ -181,6 +194,9 @@ final class PostgresServer implements AutoCloseable {
     @Override
     public void close() throws IOException {
         ServerProcess.run(command("pg_ctl", "-D", data(), "-m", "immediate", "-w", "stop"));
+        if (!Files.exists(home)) {
+            return; // It has been closed before.
+        }
         try (Stream<Path> files = Files.walk(home)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);

@@ -46,7 +46,7 @@ final class SshIT {
                 Pair pair = new Pair(folder, endpoint, endpoint, keys.settings())) {
             pair.primary().start();
             Path ssh = pair.primary().directory().resolve("ssh");
-            keys.trust(port, ssh.resolve("host_key.pub"));
+            keys.trust("127.0.0.1", port, ssh.resolve("host_key.pub"));
             Files.copy(keys.publicKey(), ssh.resolve("authorized_keys"));
             pair.standby().start();
             pair.awaitStreaming();

@@ -28,7 +28,7 @@ final class Sshd implements AutoCloseable {
         this.folder = folder;
         makeKey("host_key");
         makeKey("id");
-        trust(port, folder.resolve("host_key.pub"));
+        trust("127.0.0.1", port, folder.resolve("host_key.pub"));
         Files.write(
                 folder.resolve("sshd_config"),
                 List.of(
@@ -57,9 +57,10 @@ final class Sshd implements AutoCloseable {
     }
 
     /** Writes down the key by which a client knows the server on a port. */
-    void trust(int atPort, Path publicKey) throws IOException {
+    void trust(String address, int atPort, Path publicKey) throws IOException {
         String[] key = Files.readString(publicKey).split(" ", 3);
-        Files.writeString(folder.resolve("known_hosts"), "[127.0.0.1]:" + atPort + " " + key[0] + " " + key[1] + "\n");
+        Files.writeString(
+                folder.resolve("known_hosts"), "[" + address + "]:" + atPort + " " + key[0] + " " + key[1] + "\n");
     }
 
     /** Returns the public key that is let in. */

@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The network between a standby and its primary, which flips a bit or stalls when told to. Each connection has two threads, one
+ * The network between a standby and its primary, which flips a bit, stalls or breaks when told to. Each connection has two threads, one
  * for each direction, which end with it.
  */
 final class TcpProxy implements AutoCloseable {
@@ -49,6 +49,17 @@ final class TcpProxy implements AutoCloseable {
     /** Flips a bit in the middle of the next piece of at least {@value #LARGE_BYTES} bytes that the primary sends. */
     void flipABit() {
         flip.set(true);
+    }
+
+    /** Breaks all connections. */
+    void cut() {
+        for (Socket socket : sockets) {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     /** Passes on so many bytes more of what the primary sends, and then no more; nobody is told. */
@@ -111,9 +122,7 @@ final class TcpProxy implements AutoCloseable {
         closed.countDown();
         try {
             server.close();
-            for (Socket socket : sockets) {
-                socket.close();
-            }
+            cut();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

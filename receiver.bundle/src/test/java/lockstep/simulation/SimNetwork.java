@@ -61,7 +61,7 @@ final class SimNetwork {
     /** Breaks all sessions; both sides hear of it. */
     void cutSessions() {
         for (SimSession session : List.copyOf(sessions)) {
-            if (session.opened) {
+            if (session.endpoint != null) {
                 tally.count(Event.SESSION_CUT);
                 session.cutBoth("connection reset");
             }
@@ -71,7 +71,7 @@ final class SimNetwork {
     /** Has all sessions lose everything from now on; neither side hears of it. */
     void silenceSessions() {
         for (SimSession session : sessions) {
-            if (session.opened) {
+            if (session.endpoint != null) {
                 tally.count(Event.SESSION_SILENT);
                 session.silence();
             }
@@ -91,10 +91,11 @@ final class SimNetwork {
         }
     }
 
-    /** Returns whether there is a session that one of these has opened to the other, and neither has closed. */
-    boolean areLinked(SimScheduler.Machine one, SimScheduler.Machine other) {
+    /** Returns whether there is a session that one of these has opened to the other at that endpoint, and neither has closed. */
+    boolean areLinked(SimScheduler.Machine one, SimScheduler.Machine other, String endpoint) {
         return sessions.stream()
-                .anyMatch(session -> session.opened
+                .anyMatch(session -> session.endpoint != null
+                        && session.endpoint.toString().equals(endpoint)
                         && !session.closed
                         && !session.peer.closed
                         && session.machine == one
@@ -161,13 +162,12 @@ final class SimNetwork {
             if (cut || door == null) {
                 throw new TransportException("cannot connect to " + endpoint + ": nobody answers");
             }
-            SimSession here = new SimSession(machine, null, handler);
-            SimSession there = new SimSession(door.machine, door.acceptor, null);
+            SimSession here = new SimSession(machine, endpoint, null, handler);
+            SimSession there = new SimSession(door.machine, null, door.acceptor, null);
             here.peer = there;
             there.peer = here;
             sessions.add(here);
             sessions.add(there);
-            here.opened = true;
             here.start();
             there.start();
             return here;
@@ -179,14 +179,15 @@ final class SimNetwork {
 
     private final class SimSession implements Session {
         private final SimScheduler.Machine machine;
+
+        /** Where it was opened to; null on the side that accepted it. */
+        private final Endpoint endpoint;
+
         private final Acceptor acceptor;
         private final Deque<Item> inbox = new ArrayDeque<>();
         private SessionHandler handler;
         private SimSession peer;
         private Worker worker;
-
-        /** Whether this is the side that connected. */
-        private boolean opened;
 
         private long inboxBytes;
         private long lastDueNanos;
@@ -196,14 +197,15 @@ final class SimNetwork {
         private boolean silent;
         private Message.StartReplication asked;
 
-        SimSession(SimScheduler.Machine machine, Acceptor acceptor, SessionHandler handler) {
+        SimSession(SimScheduler.Machine machine, Endpoint endpoint, Acceptor acceptor, SessionHandler handler) {
             this.machine = machine;
+            this.endpoint = endpoint;
             this.acceptor = acceptor;
             this.handler = handler;
         }
 
         void start() {
-            worker = machine.start(opened ? SimScheduler.TAKES_TURNS : "session", this::step);
+            worker = machine.start(endpoint != null ? SimScheduler.TAKES_TURNS : "session", this::step);
         }
 
         private long step() throws MalformedMessageException {

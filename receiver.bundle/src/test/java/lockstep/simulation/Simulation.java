@@ -938,7 +938,10 @@ final class Simulation {
             return wal() != null
                     && server.report().receiver().state() == ReceiverState.STREAMING
                     && upstream.machine != null
-                    && network.areLinked(machine, upstream.machine)
+                    && network.areLinked(
+                            machine,
+                            upstream.machine,
+                            server.report().receiver().endpoint())
                     && (upstream == primary || standby.isFed());
         }
 

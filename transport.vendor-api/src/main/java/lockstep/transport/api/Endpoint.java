@@ -12,7 +12,8 @@ import java.util.regex.Pattern;
 public record Endpoint(URI uri) {
     /** A password in front of a host, or the value of an option that holds one. */
     private static final Pattern SECRET = Pattern.compile(
-            "(?<=//)([^/?#:@\\s]*:)(?:[^/?#\\s]*|[^,\\s]*)(?=@)|\\b((?:ssl)?password\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|[^&#\\s']*)",
+            "(?<=//)([^/?#:@\\s]*:)(?:[^/?#\\s]*|[^,\\s]*)(?=@)"
+                    + "|\\b((?:ssl)?password\\s*=\\s*)(?:'(?:[^'\\\\]|\\\\.)*'|[^&#\\s']*)",
             Pattern.CASE_INSENSITIVE);
 
     /** Checks that there is a scheme. */
