@@ -72,6 +72,9 @@ final class Packing implements AutoCloseable {
                     .writeBytes(compressed, 0, bytes);
             frame.release();
             return packed;
+        } catch (RuntimeException e) {
+            frame.release();
+            throw e;
         } finally {
             compressed.release();
         }
