@@ -36,7 +36,7 @@ final class TlsIT {
     private ServerProcess standby(String name, String... settings) {
         return ServerProcess.standby(
                 folder.resolve(name),
-                endpoint,
+                endpoint + "?compression=zstd",
                 options(List.of("--name", name, "--set", "wal_retrieve_retry_interval=100ms"), settings));
     }
 
@@ -77,6 +77,7 @@ final class TlsIT {
             assertEquals("s1", ServerProcess.member(row, "identity"));
             assertEquals("TLSv1.3", ServerProcess.member(row, "encryption"));
             assertEquals("cert", ServerProcess.member(row, "authentication"));
+            assertEquals("zstd", ServerProcess.member(row, "compression"));
             assertTrue(Integer.parseInt(ServerProcess.member(row, "certificate_days_left")) >= 364, row);
             String session = ServerProcess.member(row, "pid");
 

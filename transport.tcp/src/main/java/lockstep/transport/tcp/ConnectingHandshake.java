@@ -11,14 +11,19 @@ import lockstep.security.AccessException;
 import lockstep.security.ScramClient;
 import lockstep.security.Security;
 import lockstep.transport.api.Peer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The side that wants to be let in. */
 final class ConnectingHandshake implements Handshake {
+    private static final Logger log = LoggerFactory.getLogger(ConnectingHandshake.class);
+
     private final Security security;
     private final TcpEndpoint to;
     private final String name;
     private final boolean verified;
     private ScramClient scram;
+    private Optional<Compression> compression = Optional.empty();
     private Word.Kind expected = Word.Kind.WELCOME;
 
     /**
@@ -34,7 +39,9 @@ final class ConnectingHandshake implements Handshake {
 
     @Override
     public void begin(Consumer<Word> say) {
-        say.accept(new Word(Word.Kind.HELLO).with("name", name));
+        Word hello = new Word(Word.Kind.HELLO).with("name", name);
+        to.compression().ifPresent(wanted -> hello.with(Word.COMPRESSION, wanted.word));
+        say.accept(hello);
     }
 
     @Override
@@ -56,11 +63,26 @@ final class ConnectingHandshake implements Handshake {
                 if (scram != null) {
                     scram.check(word.value("data"));
                 }
+                compression = agreed(word.value(Word.COMPRESSION), link);
                 return true;
             }
             default -> check(word, false);
         }
         return false;
+    }
+
+    private Optional<Compression> agreed(String said, Link link) throws AccessException {
+        Optional<Compression> wanted = to.compression();
+        if (said.isEmpty()) {
+            wanted.ifPresent(one -> log.warn(
+                    "{} does not compress with {}: what it sends comes as it is",
+                    NetUtil.toSocketAddressString(link.remote()),
+                    one.word));
+            return Optional.empty();
+        } else if (!wanted.equals(Compression.of(said))) {
+            throw new AccessException("the server compresses with \"" + said + "\", which it was not asked for");
+        }
+        return wanted;
     }
 
     private static void check(Word word, boolean inPlace) throws AccessException {
@@ -96,7 +118,13 @@ final class ConnectingHandshake implements Handshake {
     @Override
     public Peer peer(Link link) {
         Map<String, String> facts = Tls.facts(link.tls());
+        compression.ifPresent(agreed -> facts.put(Peer.COMPRESSION, agreed.word));
         String identity = verified && link.tls() != null ? link.tls().peersName() : "";
         return new Peer(NetUtil.toSocketAddressString(link.remote()), identity, false, Optional.empty(), facts);
+    }
+
+    @Override
+    public Optional<Compression> compression() {
+        return compression;
     }
 }

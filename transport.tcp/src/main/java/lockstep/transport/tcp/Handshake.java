@@ -1,6 +1,7 @@
 package lockstep.transport.tcp;
 
 import java.net.InetSocketAddress;
+import java.util.Optional;
 import java.util.function.Consumer;
 import lockstep.security.AccessException;
 import lockstep.transport.api.Peer;
@@ -20,6 +21,8 @@ import lockstep.transport.api.Peer;
  *                                          ←    WELCOME data, or REFUSED
  * </pre>
  *
+ * <p>HELLO may ask for a {@link Compression}, to which WELCOME may agree.
+ *
  * <p>Nothing of the core is asked before the end of it. With TLS all of this is inside, and a certificate may take the
  * place of the password. For one session, and its thread.
  */
@@ -37,6 +40,9 @@ interface Handshake {
 
     /** Returns what is known of the peer at the end of it. */
     Peer peer(Link link);
+
+    /** Returns what has been agreed on at the end of it; empty if frames go as they are. */
+    Optional<Compression> compression();
 
     /** What carries the words. */
     record Link(InetSocketAddress remote, Tls tls) {}

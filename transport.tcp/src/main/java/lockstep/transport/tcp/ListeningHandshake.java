@@ -7,6 +7,7 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import lockstep.security.AccessException;
 import lockstep.security.AccessMethod;
@@ -19,16 +20,22 @@ import lockstep.transport.api.Peer;
 final class ListeningHandshake implements Handshake {
     private final Security security;
     private final boolean wantsTls;
+    private final Set<Compression> compressions;
     private Word.Kind expected = Word.Kind.HELLO;
     private String name = "";
     private AccessRule rule;
     private ScramServer scram;
     private String identity = "";
+    private Optional<Compression> compression = Optional.empty();
 
-    /** @param wantsTls whether nobody is let in without TLS */
-    ListeningHandshake(Security security, boolean wantsTls) {
+    /**
+     * @param wantsTls whether nobody is let in without TLS
+     * @param compressions what is agreed to, if it is asked for
+     */
+    ListeningHandshake(Security security, boolean wantsTls, Set<Compression> compressions) {
         this.security = security;
         this.wantsTls = wantsTls;
+        this.compressions = compressions;
     }
 
     @Override
@@ -63,6 +70,8 @@ final class ListeningHandshake implements Handshake {
             throw new AccessException("this server wants TLS here: connect with sslmode=verify-full and sslrootcert");
         }
         name = word.value("name");
+        compression = Compression.of(word.value(Word.COMPRESSION))
+                .filter(wanted -> compressions.contains(wanted) && wanted.isAvailable());
         InetAddress address = link.remote().getAddress();
         rule = security.rules().find(TcpAddress.SCHEME, name, address);
         switch (rule.method()) {
@@ -75,8 +84,14 @@ final class ListeningHandshake implements Handshake {
             }
             default -> identity = link.tls() == null ? "" : link.tls().peersName();
         }
-        say.accept(new Word(Word.Kind.WELCOME));
+        say.accept(welcome());
         return true;
+    }
+
+    private Word welcome() {
+        Word welcome = new Word(Word.Kind.WELCOME);
+        compression.ifPresent(agreed -> welcome.with(Word.COMPRESSION, agreed.word));
+        return welcome;
     }
 
     private void certificate(Tls tls) throws AccessException {
@@ -124,7 +139,7 @@ final class ListeningHandshake implements Handshake {
     }
 
     private boolean proof(Word word, Consumer<Word> say) throws AccessException {
-        say.accept(new Word(Word.Kind.WELCOME).with("data", scram.last(word.value("data"))));
+        say.accept(welcome().with("data", scram.last(word.value("data"))));
         return true;
     }
 
@@ -134,6 +149,12 @@ final class ListeningHandshake implements Handshake {
         if (rule != null) {
             facts.put(Peer.AUTHENTICATION, rule.method().toString());
         }
+        compression.ifPresent(agreed -> facts.put(Peer.COMPRESSION, agreed.word));
         return new Peer(NetUtil.toSocketAddressString(link.remote()), identity, false, Optional.of(name), facts);
+    }
+
+    @Override
+    public Optional<Compression> compression() {
+        return compression;
     }
 }

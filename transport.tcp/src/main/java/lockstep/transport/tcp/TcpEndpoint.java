@@ -1,9 +1,12 @@
 package lockstep.transport.tcp;
 
 import java.net.URI;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.TransportException;
 
@@ -11,16 +14,19 @@ import lockstep.transport.api.TransportException;
  * What stands in an endpoint of this transport: an address, and how to go about it.
  *
  * <pre>
- *   to listen    tcp://HOST:PORT?ssl=on|off&amp;insecure=true
+ *   to listen    tcp://HOST:PORT?ssl=on|off&amp;insecure=true&amp;compression=off|lz4|zstd
  *   to connect   tcp://USER@HOST:PORT?sslmode=MODE&amp;sslrootcert=FILE&amp;sslcert=FILE&amp;sslkey=FILE&amp;sslcrl=FILE
+ *                &amp;compression=off|lz4|zstd
  * </pre>
  *
  * @param user whose password to show; empty for that of the standby's own name
  * @param parameters what stands in the query
  */
 record TcpEndpoint(TcpAddress address, String user, Map<String, String> parameters) {
-    private static final List<String> LISTENING = List.of("ssl", "insecure");
-    private static final List<String> CONNECTING = List.of("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl");
+    private static final String COMPRESSION = "compression";
+    private static final List<String> LISTENING = List.of("ssl", "insecure", COMPRESSION);
+    private static final List<String> CONNECTING =
+            List.of("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", COMPRESSION);
     private static final List<String> TRUTH = List.of("on", "true", "yes", "1");
     private static final List<String> UNTRUTH = List.of("off", "false", "no", "0");
 
@@ -29,9 +35,9 @@ record TcpEndpoint(TcpAddress address, String user, Map<String, String> paramete
         if (!read.user.isEmpty()) {
             throw TcpAddress.bad(endpoint, "a user");
         }
-        for (String name : LISTENING) {
-            read.truth(endpoint, name, false);
-        }
+        read.checkTruth(endpoint, "ssl");
+        read.checkTruth(endpoint, "insecure");
+        read.checkCompression(endpoint);
         return read;
     }
 
@@ -40,6 +46,11 @@ record TcpEndpoint(TcpAddress address, String user, Map<String, String> paramete
         if (read.user.indexOf(':') >= 0) {
             throw new TransportException("endpoint \"" + endpoint
                     + "\" has a password, which would be seen: set passfile, or the environment variable PGPASSWORD");
+        }
+        read.checkCompression(endpoint);
+        if (!read.compression().map(Compression::isAvailable).orElse(true)) {
+            throw new TransportException("endpoint \"" + endpoint
+                    + "\" wants a compression that does not run on this machine: use compression=lz4");
         }
         return read;
     }
@@ -71,12 +82,31 @@ record TcpEndpoint(TcpAddress address, String user, Map<String, String> paramete
         return parameters;
     }
 
-    private boolean truth(Endpoint endpoint, String name, boolean otherwise) throws TransportException {
+    private void checkTruth(Endpoint endpoint, String name) throws TransportException {
         String value = parameters.get(name);
         if (value != null && !TRUTH.contains(value) && !UNTRUTH.contains(value)) {
             throw TcpAddress.bad(endpoint, "the parameter " + name + "=" + value + ", which is neither on nor off");
         }
-        return value == null ? otherwise : TRUTH.contains(value);
+    }
+
+    private void checkCompression(Endpoint endpoint) throws TransportException {
+        String value = parameters.getOrDefault(COMPRESSION, Compression.OFF);
+        if (!value.equals(Compression.OFF) && compression().isEmpty()) {
+            throw TcpAddress.bad(
+                    endpoint, "the parameter " + COMPRESSION + "=" + value + ", which is none of off, lz4, zstd");
+        }
+    }
+
+    /** Returns what to ask for when connecting. */
+    Optional<Compression> compression() {
+        return Compression.of(parameters.getOrDefault(COMPRESSION, Compression.OFF));
+    }
+
+    /** Returns what to agree to when listening: what the endpoint names, or anything if it names nothing. */
+    Set<Compression> compressions() {
+        return parameters.containsKey(COMPRESSION)
+                ? compression().map(Set::of).orElse(Set.of())
+                : EnumSet.allOf(Compression.class);
     }
 
     /** Returns whether to listen with TLS. */

@@ -109,8 +109,8 @@ final class TcpListener extends ChannelInboundHandlerAdapter implements Listener
             return;
         }
         int patienceMs = security.authenticationTimeoutMs();
-        TcpSession session =
-                new TcpSession(false, patienceMs, new ListeningHandshake(security, tls), new Arrival(peer, place));
+        TcpSession session = new TcpSession(
+                false, patienceMs, new ListeningHandshake(security, tls, at.compressions()), new Arrival(peer, place));
         try {
             if (tls) {
                 SslContext context = contexts.listening();

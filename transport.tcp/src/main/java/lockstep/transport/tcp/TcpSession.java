@@ -97,6 +97,7 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
 
     private volatile Channel channel;
     private volatile Peer peer = new Peer("", "", false);
+    private volatile Packing packing;
 
     private State state = State.GREETING;
     private final Greeting greeting = new Greeting();
@@ -123,8 +124,13 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     @Override
     public void send(Message message) {
         if (cause.get() == null) {
-            channel.writeAndFlush(frame(message));
+            ByteBuf frame = frame(message);
+            channel.writeAndFlush(packing == null || !isBulk(message) ? frame : packing.pack(frame));
         }
+    }
+
+    private static boolean isBulk(Message message) {
+        return message instanceof Message.WalData || message instanceof Message.BackupData;
     }
 
     private ByteBuf frame(Message message) {
@@ -291,6 +297,8 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
 
     private void open() {
         peer = handshake.peer(link);
+        handshake.compression().ifPresent(agreed -> packing = new Packing(agreed, channel.alloc()));
+        frames.unpackWith(packing);
         opened = true;
         state = State.OPEN;
         try {
@@ -427,6 +435,9 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     private void end() {
         state = State.ENDED;
         frames.release();
+        if (packing != null) {
+            packing.close();
+        }
         try {
             if (handler != null) {
                 handler.closed(cause.get());

@@ -29,12 +29,15 @@ record Word(Kind kind, Map<String, String> values) {
     /** The most bytes after the length. What comes before a peer has proved who it is takes no more memory than this. */
     static final int MAX_BYTES = 4096;
 
+    /** The value of HELLO and WELCOME that names a {@link Compression}. */
+    static final String COMPRESSION = "compression";
+
     private static final int LENGTH_BYTES = 2;
     private static final int MAX_VALUES = 32;
 
     /** What is said, and by whom. */
     enum Kind {
-        /** The connecting side: its {@code name}. */
+        /** The connecting side: its {@code name}, and the {@code compression} it would like, if any. */
         HELLO(1),
         /** The other: prove it with a password, by one of the {@code mechanisms}. */
         AUTHENTICATE(2),
@@ -44,7 +47,7 @@ record Word(Kind kind, Map<String, String> values) {
         CHALLENGE(4),
         /** The connecting side: SCRAM's last {@code data}. */
         PROOF(5),
-        /** The other: come in; with SCRAM's last {@code data} if there was a password. */
+        /** The other: come in; with SCRAM's last {@code data} if there was a password, and the {@code compression} agreed on. */
         WELCOME(6),
         /** The other, and the last it says: no, with the {@code reason}. */
         REFUSED(7);

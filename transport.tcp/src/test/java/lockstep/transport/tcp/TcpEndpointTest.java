@@ -60,8 +60,8 @@ class TcpEndpointTest {
         "tcp:///x, no host",
         "tcp://me@h:5440, a user",
         "tcp://h:5440/, a path",
-        "'tcp://h:5440?tls=on', 'the parameter tls, which is none of ssl=, insecure='",
-        "'tcp://h:5440?ssl', 'the parameter ssl, which is none of ssl=, insecure='",
+        "'tcp://h:5440?tls=on', 'the parameter tls, which is none of ssl=, insecure=, compression='",
+        "'tcp://h:5440?ssl', 'the parameter ssl, which is none of ssl=, insecure=, compression='",
         "'tcp://h:5440?ssl=maybe', 'the parameter ssl=maybe, which is neither on nor off'",
         "tcp://h:5440#x, a fragment",
         "ssh://h:5440, the scheme ssh"

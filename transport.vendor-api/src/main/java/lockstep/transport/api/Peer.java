@@ -35,6 +35,9 @@ public record Peer(
     /** The fact which cipher does. */
     public static final String CIPHER = "cipher";
 
+    /** The fact by what bulk data is made smaller on its way, such as {@code lz4}. */
+    public static final String COMPRESSION = "compression";
+
     /** The fact which serial number the peer's certificate has, in hexadecimal digits. */
     public static final String CERTIFICATE_SERIAL = "certificate_serial";
 

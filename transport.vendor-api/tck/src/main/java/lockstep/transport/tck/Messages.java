@@ -4,6 +4,7 @@ import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -15,10 +16,12 @@ import lockstep.transport.api.Message;
 public final class Messages {
     private Messages() {}
 
-    /** Returns a piece of WAL whose bytes follow from its position. */
+    /** Returns a piece of WAL whose bytes follow from its position. It repeats itself, so that compression has something to do. */
     public static Message.WalData wal(long startLsn, int bytes) {
-        byte[] data = new byte[bytes];
-        new Random(startLsn).nextBytes(data);
+        byte[] once = new byte[(bytes + 1) / 2];
+        new Random(startLsn).nextBytes(once);
+        byte[] data = Arrays.copyOf(once, bytes);
+        System.arraycopy(once, 0, data, once.length, bytes - once.length);
         return new Message.WalData(startLsn, startLsn + bytes, startLsn, 1, ByteBuffer.wrap(data));
     }
 
