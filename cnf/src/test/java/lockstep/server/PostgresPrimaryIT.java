@@ -81,8 +81,8 @@ final class PostgresPrimaryIT {
             assertTrue(setUp("n").out().contains("has all that the standby"), "pg-setup has set it up");
             archive(at(network.port()), "--slot", "s1", "--set", "wal_keep_size=0");
             archive.await(() -> archive.ask("status", "receiver").equals("streaming"));
-            String oldest = names(pgWal(), "00000001").get(0);
             postgres.sql(insert(20_001, 40_000));
+            String oldest = names(pgWal(), "00000001").get(0);
             assertEquals("sync", postgres.sql("select sync_state from pg_stat_replication"));
 
             // A bit that is flipped on the way is noticed, and the range comes again.
