@@ -18,7 +18,11 @@ final class Probe implements SessionHandler {
     private volatile Message answer;
     private volatile String closed;
 
-    private Probe() {}
+    private final String name;
+
+    private Probe(String name) {
+        this.name = name;
+    }
 
     /**
      * Asks.
@@ -34,7 +38,7 @@ final class Probe implements SessionHandler {
             Workers workers,
             Clock clock)
             throws TransportException {
-        Probe probe = new Probe();
+        Probe probe = new Probe(question.standbyName());
         long deadline = clock.nanos() + timeoutNanos;
         Session session = connector.connect(endpoint, probe);
         try {
@@ -49,6 +53,12 @@ final class Probe implements SessionHandler {
             throw new TransportException("the server at " + endpoint + " has said nothing: " + probe.closed);
         }
         return Optional.ofNullable(probe.answer);
+    }
+
+    /** It is let in as the standby that this server would be, and asks as that. */
+    @Override
+    public String localName() {
+        return name;
     }
 
     @Override

@@ -62,6 +62,9 @@ public final class StandbyComponent {
     /** The framework property that the launcher sets for a server that only takes a base backup. */
     private static final String BACKUP_ONLY = "lockstep.backup";
 
+    /** What the endpoints begin with at which foreign clients are served. */
+    private static final String FOREIGN = "postgresql:";
+
     private final BundleContext context;
     private final ResourceManagers managers = new ResourceManagers();
     private final Transports transports = new Transports();
@@ -209,6 +212,10 @@ public final class StandbyComponent {
         transports.remove(transport);
     }
 
+    /**
+     * Where Lockstep's standbys can reach this server, in the order in which it listens. What PostgreSQL's protocol is spoken at
+     * is for foreign clients; the query of an endpoint is for who listens there, and means nothing to who connects.
+     */
     private List<String> listening() {
         Listeners present = listeners;
         return present == null
@@ -216,6 +223,9 @@ public final class StandbyComponent {
                 : present.view().stream()
                         .filter(Listeners.View::isListening)
                         .map(Listeners.View::endpoint)
+                        .filter(endpoint -> !endpoint.startsWith(FOREIGN))
+                        .map(endpoint -> endpoint.split("\\?", 2)[0])
+                        .distinct()
                         .toList();
     }
 

@@ -9,11 +9,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -251,11 +250,26 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         }
     }
 
-    /** Returns the endpoints and, after them, those that this server tried when it was a standby last. */
+    /**
+     * Returns the endpoints and, after them, other ones that this server tried when it was a standby last. One that leads to the
+     * same place as one of these stands in its stead, if only it says how to get in there (a user, or a query).
+     */
     private String withFormer(String endpoints) throws ParameterException, IOException {
-        Set<String> all = new LinkedHashSet<>(List.of(endpoints.split(",", -1)));
-        formerly(CONNINFO).ifPresent(former -> all.addAll(List.of(former.strip().split("[,\\s]+", -1))));
-        return all.stream().filter(endpoint -> !endpoint.isEmpty()).collect(Collectors.joining(","));
+        Map<String, String> all = new LinkedHashMap<>();
+        for (String endpoint : endpoints.split(",", -1)) {
+            all.putIfAbsent(place(endpoint), endpoint);
+        }
+        for (String former : formerly(CONNINFO).orElse("").strip().split("[,\\s]+", -1)) {
+            if (former.contains("://") && !former.startsWith("postgres")) {
+                all.merge(place(former), former, (now, then) -> now.equals(place(now)) ? then : now);
+            }
+        }
+        return all.values().stream().filter(endpoint -> !endpoint.isEmpty()).collect(Collectors.joining(","));
+    }
+
+    /** Returns an endpoint without its user and its query: two with the same lead to the same place. */
+    private static String place(String endpoint) {
+        return endpoint.replaceFirst("\\?.*", "").replaceFirst("://[^/@]*@", "://");
     }
 
     @Override
