@@ -130,6 +130,8 @@ final class TlsIT {
             standby.start();
             standby.await(() -> standby.log().contains("over tcp is refused by access.conf:1"));
 
+            primary.shell("set", "password", "typed-sesame");
+            assertTrue(primary.log().contains("password is set to ********"), primary::log);
             String verifier = Files.readString(passwords);
             String secretPart = verifier.substring(verifier.indexOf('$') + 1).strip();
             for (ServerProcess server : List.of(primary, standby)) {
