@@ -22,13 +22,17 @@ import org.slf4j.LoggerFactory;
  *   RUNNING   all below the limit has been redone           WAITING
  *   RUNNING   nobody serves the next record                 BLOCKED
  *   RUNNING   a resource manager or the WAL fails           FAILED
- *   WAITING   the limit moves                               RUNNING
+ *   WAITING   the limit moves (far enough, or a second ago)  RUNNING
  *   BLOCKED   a resource manager arrives, or a second ends  RUNNING
  *   FAILED    a second ends                                 RUNNING
  *   RUNNING   the recovery target, or the end of all WAL    PAUSED, for good
  *   any       pause                                         PAUSED
  *   PAUSED    resume                                        RUNNING
  * </pre>
+ *
+ * <p><b>At its own pace.</b> Nobody waits for redo of a log of which nothing is redone here ({@link #unhurried}): its records are only
+ * read, for checkpoints and counts. It is not woken by each flush, which would cost as much as the flush's own acknowledgement; it
+ * waits until there is enough to read in one go, and which is still in the WAL buffers, or for a second.
  *
  * <p><b>Lock.</b> {@code this} is held while records are redone, so that {@link #whileHeld} can keep redo out of the WAL while
  * its end is cut off. Redo is never past that end; but it must not read buffers that are being emptied.
@@ -38,6 +42,7 @@ final class ContinuousRedo implements Step {
     private static final int BATCH = 256;
 
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long UNHURRIED_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private static final Logger log = LoggerFactory.getLogger(ContinuousRedo.class);
 
@@ -50,6 +55,8 @@ final class ContinuousRedo implements Step {
     private final RecoveryTarget target;
     private final LongSupplier limitLsn;
     private final Runnable progressed;
+    private final long leastBytes;
+    private final long waitNanos;
     private volatile Worker worker;
     private volatile boolean paused;
     private volatile boolean atTarget;
@@ -64,10 +71,32 @@ final class ContinuousRedo implements Step {
      * @param progressed called after redo has moved, and after it stopped for whatever reason
      */
     ContinuousRedo(Redo redo, RecoveryTarget target, LongSupplier limitLsn, Runnable progressed) {
+        this(redo, target, limitLsn, progressed, 0, UNTIL_WOKEN);
+    }
+
+    private ContinuousRedo(
+            Redo redo,
+            RecoveryTarget target,
+            LongSupplier limitLsn,
+            Runnable progressed,
+            long leastBytes,
+            long waitNanos) {
         this.redo = redo;
         this.target = target;
         this.limitLsn = limitLsn;
         this.progressed = progressed;
+        this.leastBytes = leastBytes;
+        this.waitNanos = waitNanos;
+    }
+
+    /**
+     * As the constructor, for a log that is only read.
+     *
+     * @param leastBytes how much there is to read before it is read at once
+     */
+    static ContinuousRedo unhurried(
+            Redo redo, RecoveryTarget target, LongSupplier limitLsn, Runnable progressed, long leastBytes) {
+        return new ContinuousRedo(redo, target, limitLsn, progressed, leastBytes, UNHURRIED_NANOS);
     }
 
     /** Tells whom {@link #wake} wakes. */
@@ -79,6 +108,13 @@ final class ContinuousRedo implements Step {
         Worker own = worker;
         if (own != null) {
             own.wake();
+        }
+    }
+
+    /** The limit has moved. */
+    void limitMoved() {
+        if (leastBytes == 0 || limitLsn.getAsLong() - redo.appliedLsn() >= leastBytes) {
+            wake();
         }
     }
 
@@ -104,7 +140,7 @@ final class ContinuousRedo implements Step {
                     case APPLIED -> {}
                     case WAIT -> {
                         become(RedoState.WAITING, "");
-                        return UNTIL_WOKEN;
+                        return waitNanos;
                     }
                     case BLOCKED -> {
                         become(RedoState.BLOCKED, redo.blockedReason().orElse("a resource manager is missing"));

@@ -49,7 +49,8 @@ final class Prefetcher implements Step, AutoCloseable {
      * Makes one that waits until redo is behind.
      *
      * @param limitLsn up to where there is WAL to redo
-     * @param behindBytes how far behind redo is when the buffers in memory no longer hold what it reads
+     * @param behindBytes how far behind redo is when the buffers in memory no longer hold what it reads; {@link Long#MAX_VALUE} for a
+     *     log of which nothing is redone
      */
     Prefetcher(
             ResourceManagers managers,
@@ -68,6 +69,9 @@ final class Prefetcher implements Step, AutoCloseable {
 
     @Override
     public long run() {
+        if (behindBytes == Long.MAX_VALUE) {
+            return UNTIL_WOKEN;
+        }
         long applied = appliedLsn.getAsLong();
         long limit = limitLsn.getAsLong();
         if (limit - applied <= behindBytes) {

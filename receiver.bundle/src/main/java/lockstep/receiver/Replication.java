@@ -51,6 +51,9 @@ final class Replication implements AutoCloseable {
     /** Half of the WAL buffers is history: redo that is less behind finds its WAL in memory. */
     private static final int HISTORY_PART = 2;
 
+    /** So much of the WAL buffers gathers before a log that is only read is read: it is still there then. */
+    private static final int UNREAD_PART = 8;
+
     private final Supplier<StandbyConfig> config;
     private final Upstream upstream;
     private final Workers workers;
@@ -122,7 +125,10 @@ final class Replication implements AutoCloseable {
         RecoveryTarget target = config.get().recovery().target();
         statistics = new WalStatistics(file.format());
         redo = new Redo(walConfig.identity(), wal::source, managers, new Passed(), target, file.redoLsn());
-        continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
+        continuousRedo = file.format().isPostgres()
+                ? ContinuousRedo.unhurried(
+                        redo, target, this::appliableLsn, this::applied, walConfig.bufferBytes() / UNREAD_PART)
+                : new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
         receiver = new WalReceiver(
                 config,
                 control,
@@ -144,7 +150,7 @@ final class Replication implements AutoCloseable {
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
-                continuousRedo.wake();
+                continuousRedo.limitMoved();
             }
         });
         prefetcher = new Prefetcher(

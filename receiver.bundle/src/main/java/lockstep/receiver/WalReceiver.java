@@ -160,6 +160,10 @@ final class WalReceiver implements Conversation {
     private long archivedLsn;
 
     private volatile long checkedLsn;
+
+    /** The end of the last record that was seen to be settled; see {@link #settledLsn}. Redo may be behind it. */
+    private volatile long settledRecordLsn;
+
     private volatile long primaryFlushedLsn;
     private volatile long startLsn;
     private volatile long latestEndLsn;
@@ -233,7 +237,7 @@ final class WalReceiver implements Conversation {
         long checked = checkedLsn;
         return checked <= Math.min(wal.flushedLsn(), primaryFlushedLsn)
                 ? checked
-                : Math.min(redo.appliedLsn(), acks.flushedLsn());
+                : Math.max(settledRecordLsn, Math.min(redo.appliedLsn(), acks.flushedLsn()));
     }
 
     /** Redo has moved. */
@@ -360,7 +364,7 @@ final class WalReceiver implements Conversation {
     private void primaryFlushed(long lsn) {
         if (lsn > primaryFlushedLsn) {
             primaryFlushedLsn = lsn;
-            redo.wake();
+            redo.limitMoved();
             downstream.primaryFlushed();
         }
     }
@@ -468,7 +472,7 @@ final class WalReceiver implements Conversation {
         if (stream == present) {
             startLsn = answer.startLsn();
             primaryFlushedLsn = answer.flushedLsn();
-            redo.wake();
+            redo.limitMoved();
         } else {
             primaryFlushed(answer.flushedLsn());
         }
@@ -530,6 +534,7 @@ final class WalReceiver implements Conversation {
      */
     private void cutOffSettled(long lsn) throws IOException {
         checkedLsn = lsn;
+        settledRecordLsn = Math.min(settledRecordLsn, lsn);
         control.update(present -> present.rewound(lsn));
         marks.remember(Math.min(lsn, marks.primaryFlushedLsn()), Math.min(lsn, marks.flushedLsn()));
         wal.truncate(lsn);
@@ -572,6 +577,7 @@ final class WalReceiver implements Conversation {
     private void cutBack(long lsn, long lastRecordLsn) throws IOException {
         downstream.endSessions("this server cuts its WAL back to " + Lsn.text(lsn));
         checkedLsn = lsn;
+        settledRecordLsn = Math.min(settledRecordLsn, lsn);
         wal.awaitFlushed(lsn);
         redo.whileHeld(() -> wal.truncate(lsn));
         checkFrom(lsn, lastRecordLsn);
@@ -635,6 +641,9 @@ final class WalReceiver implements Conversation {
     /** Checks and stores a piece for which there is room; of one that is not good, only the records before that. */
     private void store(ByteBuffer piece) throws IOException {
         long lsn = wal.filledLsn();
+        if (checkedLsn <= appliableLsn()) {
+            settledRecordLsn = checkedLsn;
+        }
         try {
             checker.accept(lsn, piece);
         } catch (WalCorruptionException e) {
