@@ -51,6 +51,7 @@ interface PushBackChecks extends Checks {
         Ends.Link slow = ends().link();
         slow.server().block();
         Pushing.fill(slow.client().session());
+        slow.server().awaitHeld();
         Ends.Link other = ends().link();
         for (int i = 0; i < 100; i++) {
             other.client().session().send(wal(i, Pushing.PIECE_BYTES));

@@ -1,6 +1,7 @@
 package lockstep.transport.tck;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ public class RecordingHandler implements SessionHandler {
     private final AtomicInteger batches = new AtomicInteger();
     private final Semaphore batchEnds = new Semaphore(0);
     private final AtomicInteger breaches = new AtomicInteger();
+    private final CountDownLatch held = new CountDownLatch(1);
     private final CountDownLatch open = new CountDownLatch(1);
     private final AtomicInteger inside = new AtomicInteger();
     private volatile boolean blocked;
@@ -50,6 +52,11 @@ public class RecordingHandler implements SessionHandler {
         return this;
     }
 
+    /** Waits until {@link #block} holds a message up. */
+    public final void awaitHeld() throws InterruptedException {
+        assertTrue(held.await(PATIENCE_S, TimeUnit.SECONDS), "no message has come that could be held up");
+    }
+
     /** Takes messages again. */
     public final void unblock() {
         open.countDown();
@@ -59,8 +66,11 @@ public class RecordingHandler implements SessionHandler {
     public void received(Session from, Message message) {
         enter();
         try {
-            if (blocked && !open.await(2 * PATIENCE_S, TimeUnit.SECONDS)) {
-                breaches.incrementAndGet();
+            if (blocked) {
+                held.countDown();
+                if (!open.await(2 * PATIENCE_S, TimeUnit.SECONDS)) {
+                    breaches.incrementAndGet();
+                }
             }
         } catch (InterruptedException e) {
             breaches.incrementAndGet();
