@@ -181,7 +181,10 @@ final class SwitchoverIT {
                 ended::toString);
         assertTrue(ended.out().matches("(?s).*\\bfailed +0\\b.*"), ended::toString);
         assertTrue(
-                ended.out().matches("(?s).*\\bcommits +" + Files.readAllLines(acked).size() + "\\b.*"), ended::toString);
+                ended.out()
+                        .matches(
+                                "(?s).*\\bcommits +" + Files.readAllLines(acked).size() + "\\b.*"),
+                ended::toString);
         Pair.assertHolds(a, acked);
         assertSame(a, b);
     }

@@ -153,7 +153,8 @@ class ConfigurationFilesTest {
         files.prepareToFollow("ssh://h:5,tcp://h:3,tcp://h:6");
         made = read("recovery.conf");
         assertTrue(
-                made.contains("\nprimary_conninfo = 'ssh://lockstep@h:5,tcp://h:3?compression=zstd,tcp://h:6'\n"), made);
+                made.contains("\nprimary_conninfo = 'ssh://lockstep@h:5,tcp://h:3?compression=zstd,tcp://h:6'\n"),
+                made);
         files.stayPrimary();
 
         write("recovery.done", "application_name = s9\nprimary_conninfo = 'tcp://h:1, tcp://h:2'\n");

@@ -103,8 +103,7 @@ final class Load {
 
         /** Returns what {@link #parse} reads: the figures and the histogram, in one word. */
         String text() {
-            ByteBuffer buffer =
-                    ByteBuffer.allocate(FIGURES * Long.BYTES + latencies.getNeededByteBufferCapacity());
+            ByteBuffer buffer = ByteBuffer.allocate(FIGURES * Long.BYTES + latencies.getNeededByteBufferCapacity());
             buffer.putLong(commits).putLong(localOnly).putLong(failed);
             buffer.putLong(inDoubt).putLong(bytes).putLong(nanos);
             // The histogram writes where its own buffer begins.
@@ -129,8 +128,8 @@ final class Load {
             long[] figures = new long[FIGURES];
             buffer.asLongBuffer().get(figures);
             // The histogram reads from where the array begins.
-            ByteBuffer packed = ByteBuffer.wrap(
-                    Arrays.copyOfRange(buffer.array(), FIGURES * Long.BYTES, buffer.capacity()));
+            ByteBuffer packed =
+                    ByteBuffer.wrap(Arrays.copyOfRange(buffer.array(), FIGURES * Long.BYTES, buffer.capacity()));
             try {
                 int at = 0;
                 return new Result(

@@ -124,9 +124,7 @@ public final class LoadCommand {
                     new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos, follows));
             LoadProgress shown = new LoadProgress(new CommitWait(server, console.err()), console, progress);
             Load.Result here = load.run(shown);
-            Load.Result result = before.equals(Words.NONE)
-                    ? here
-                    : here.and(Load.Result.parse(before));
+            Load.Result result = before.equals(Words.NONE) ? here : here.and(Load.Result.parse(before));
             shown.end();
             if (follows && load.failure().orElse(null) instanceof NotPrimaryException moved) {
                 long left = TimeUnit.NANOSECONDS.toSeconds(nanos - here.nanos());
