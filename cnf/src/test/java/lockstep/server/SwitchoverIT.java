@@ -173,11 +173,17 @@ final class SwitchoverIT {
         Result ended = load.join();
         assertEquals(0, ended.status(), ended::toString);
         assertEquals(
-                3,
+                1,
                 ended.out()
                         .lines()
                         .filter(line -> line.startsWith("replicated "))
                         .count(),
+                ended::toString);
+        assertTrue(ended.out().matches("(?s).*\\bfailed +0\\b.*"), ended::toString);
+        assertTrue(
+                ended.out()
+                        .matches(
+                                "(?s).*\\bcommits +" + Files.readAllLines(acked).size() + "\\b.*"),
                 ended::toString);
         Pair.assertHolds(a, acked);
         assertSame(a, b);

@@ -2,7 +2,10 @@ package lockstep.shell.command;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -10,8 +13,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.zip.DataFormatException;
 import lockstep.commit.CommitLevel;
 import lockstep.commit.CommitOutcome;
+import lockstep.commit.NotPrimaryException;
 import lockstep.commit.PendingCommit;
 import lockstep.kv.KeyValueStore;
 import lockstep.kv.Transaction;
@@ -56,6 +61,7 @@ final class Load {
      * @param clients how many threads commit
      * @param window how many commits of a client may be on their way
      * @param nanos after what time to stop
+     * @param goesOn whether what this server refuses, because it is not the primary any more, is committed at another one
      */
     record Plan(
             KeyValueStore store,
@@ -64,7 +70,8 @@ final class Load {
             OutputStream acked,
             int clients,
             int window,
-            long nanos) {}
+            long nanos,
+            boolean goesOn) {}
 
     /**
      * How it went.
@@ -78,6 +85,66 @@ final class Load {
      */
     record Result(
             long commits, long localOnly, long failed, long inDoubt, long bytes, long nanos, Histogram latencies) {
+        private static final int FIGURES = 6;
+
+        /** Returns this and what has been measured at another server, as one. */
+        Result and(Result other) {
+            Histogram all = latencies.copy();
+            all.add(other.latencies);
+            return new Result(
+                    commits + other.commits,
+                    localOnly + other.localOnly,
+                    failed + other.failed,
+                    inDoubt + other.inDoubt,
+                    bytes + other.bytes,
+                    nanos + other.nanos,
+                    all);
+        }
+
+        /** Returns what {@link #parse} reads: the figures and the histogram, in one word. */
+        String text() {
+            ByteBuffer buffer = ByteBuffer.allocate(FIGURES * Long.BYTES + latencies.getNeededByteBufferCapacity());
+            buffer.putLong(commits).putLong(localOnly).putLong(failed);
+            buffer.putLong(inDoubt).putLong(bytes).putLong(nanos);
+            // The histogram writes where its own buffer begins.
+            ByteBuffer packed = ByteBuffer.allocate(latencies.getNeededByteBufferCapacity());
+            int length = latencies.encodeIntoCompressedByteBuffer(packed);
+            buffer.put(packed.array(), 0, length).flip();
+            byte[] text = new byte[buffer.remaining()];
+            buffer.get(text);
+            return Base64.getUrlEncoder().withoutPadding().encodeToString(text);
+        }
+
+        /**
+         * Reads {@link #text}.
+         *
+         * @throws IllegalArgumentException if it is something else
+         */
+        static Result parse(String text) {
+            ByteBuffer buffer = ByteBuffer.wrap(Base64.getUrlDecoder().decode(text));
+            if (buffer.remaining() < FIGURES * Long.BYTES) {
+                throw new IllegalArgumentException("expected what a load has measured, found \"" + text + '"');
+            }
+            long[] figures = new long[FIGURES];
+            buffer.asLongBuffer().get(figures);
+            // The histogram reads from where the array begins.
+            ByteBuffer packed =
+                    ByteBuffer.wrap(Arrays.copyOfRange(buffer.array(), FIGURES * Long.BYTES, buffer.capacity()));
+            try {
+                int at = 0;
+                return new Result(
+                        figures[at++],
+                        figures[at++],
+                        figures[at++],
+                        figures[at++],
+                        figures[at++],
+                        figures[at],
+                        Histogram.decodeFromCompressedByteBuffer(packed, MAX_LATENCY_NANOS));
+            } catch (DataFormatException e) {
+                throw new IllegalArgumentException("what a load has measured cannot be read: " + e.getMessage(), e);
+            }
+        }
+
         double seconds() {
             return nanos / NANOS_PER_SECOND;
         }
@@ -256,7 +323,10 @@ final class Load {
                         ? transaction.commit(plan.level().get())
                         : transaction.commit();
             } catch (RuntimeException e) {
-                failed.increment();
+                // What a server that hands over does not take is committed where the load goes on.
+                if (!(plan.goesOn() && e instanceof NotPrimaryException)) {
+                    failed.increment();
+                }
                 fail(e);
                 return;
             }

@@ -66,6 +66,9 @@ public final class LoadCommand {
                             "DIR: when this server hands over, go on at the server of this machine that runs on DIR, and back")
                     @Parameter(names = "--follow", absentValue = Words.NONE)
                     String follow,
+            @Descriptor("WORD: what a load that comes here from another server has measured there; --follow gives it")
+                    @Parameter(names = "--before", absentValue = Words.NONE)
+                    String before,
             @Descriptor("N: so many clients, each waiting for its commit before the next; 1 without it")
                     @Parameter(names = "--clients", absentValue = Words.NONE)
                     String clients,
@@ -116,15 +119,20 @@ public final class LoadCommand {
                 OutputStream acks = acked.equals(Words.NONE)
                         ? OutputStream.nullOutputStream()
                         : new FileOutputStream(file(session, acked).toFile(), append)) {
-            Load load = new Load(new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos));
+            boolean follows = !follow.equals(Words.NONE);
+            Load load = new Load(
+                    new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos, follows));
             LoadProgress shown = new LoadProgress(new CommitWait(server, console.err()), console, progress);
-            Load.Result result = load.run(shown);
+            Load.Result here = load.run(shown);
+            Load.Result result = before.equals(Words.NONE) ? here : here.and(Load.Result.parse(before));
             shown.end();
-            if (!follow.equals(Words.NONE) && load.failure().orElse(null) instanceof NotPrimaryException moved) {
-                long left = TimeUnit.NANOSECONDS.toSeconds(nanos - result.nanos());
-                console.err().println(moved.getMessage());
-                console.out().println(report(result).present(json));
+            if (follows && load.failure().orElse(null) instanceof NotPrimaryException moved) {
+                long left = TimeUnit.NANOSECONDS.toSeconds(nanos - here.nanos());
+                console.err()
+                        .println("the primary has moved" + (moved.primary().isEmpty() ? "" : " to " + moved.primary())
+                                + "; the load goes on there");
                 List<String> there = new ArrayList<>(List.of("load", "--seconds", Long.toString(Math.max(1, left))));
+                option(there, "--before", result.text());
                 option(there, "--clients", clients);
                 option(there, "--outstanding", outstanding);
                 option(there, "--bytes", bytes);
@@ -135,7 +143,14 @@ public final class LoadCommand {
                 flag(there, "--progress", progress);
                 flag(there, "--json", json);
                 there.addAll(List.of("--follow", ownDirectory.toString()));
-                return goOn(new OtherServer(file(session, follow), session.currentDir()), there, console);
+                OtherServer other = new OtherServer(file(session, follow), session.currentDir());
+                try {
+                    other.awaitPrimary();
+                } catch (IOException e) {
+                    console.out().println(report(result).present(json));
+                    throw e;
+                }
+                return goOn(other, there, console);
             }
             return finish(load, result, console, json);
         }
@@ -155,7 +170,6 @@ public final class LoadCommand {
 
     private static String goOn(OtherServer other, List<String> command, Console console)
             throws IOException, InterruptedException {
-        other.awaitPrimary();
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         int status = other.run(command, new PrintStream(out, true, UTF_8), console.err());
         if (status != 0) {
