@@ -3,6 +3,7 @@ package lockstep.launcher;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.UnixDomainSocketAddress;
@@ -37,7 +38,7 @@ final class AttachClient {
             channel.send(new Request.Ready().toFrame());
             boolean isReady = output(channel, OutputStream.nullOutputStream(), obstacle) == ExitStatus.OK;
             return new Start(isReady, obstacle.toString(UTF_8).strip());
-        } catch (IOException e) {
+        } catch (IOException | Failure e) {
             return new Start(false, "");
         }
     }
@@ -80,9 +81,16 @@ final class AttachClient {
         }
     }
 
-    private static int output(FrameChannel channel, OutputStream out, OutputStream err) throws IOException {
+    private int output(FrameChannel channel, OutputStream out, OutputStream err) throws IOException {
         while (true) {
-            Frame frame = channel.receive();
+            Frame frame;
+            try {
+                frame = channel.receive();
+            } catch (EOFException e) {
+                throw new Failure(
+                        ExitStatus.FAILED,
+                        "the server on " + directory.path() + " has gone; commits that were not answered are in doubt");
+            }
             switch (frame.kind()) {
                 case OUT -> write(out, frame);
                 case ERR -> write(err, frame);

@@ -116,6 +116,11 @@ final class DefectiveTransport implements Transport {
         }
 
         @Override
+        public String localName() {
+            return handler.localName();
+        }
+
+        @Override
         public void received(Session from, Message message) {
             session = from;
             handler.received(this, message);
