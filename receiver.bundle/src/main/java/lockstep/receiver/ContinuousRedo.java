@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  *   RUNNING   all below the limit has been redone           WAITING
  *   RUNNING   nobody serves the next record                 BLOCKED
  *   RUNNING   a resource manager or the WAL fails           FAILED
- *   WAITING   the limit moves; see below                    RUNNING
+ *   WAITING   the limit moves; unhurried: see below         RUNNING
  *   BLOCKED   a resource manager arrives, or a second ends  RUNNING
  *   FAILED    a second ends                                 RUNNING
  *   RUNNING   the recovery target, or the end of all WAL    PAUSED, for good
