@@ -31,6 +31,9 @@ public final class Carriers {
     private final Guard guard = new Guard(Clock.SYSTEM);
     private final Map<ServiceReference<Transport>, Guarded> present = new ConcurrentHashMap<>();
 
+    /** What bundles serve or have served since this server started, by their numbers. */
+    private final Map<Long, String> schemes = new ConcurrentHashMap<>();
+
     /** Made by the framework. */
     @Activate
     public Carriers(BundleContext context) {
@@ -47,6 +50,7 @@ public final class Carriers {
         try {
             boolean isOurs = reference.getBundle().getLocation().startsWith(OURS);
             GuardedTransport carrier = new GuardedTransport(transport, reference.getBundle(), guard, !isOurs);
+            schemes.put(reference.getBundle().getBundleId(), carrier.scheme());
             present.put(reference, new Guarded(carrier, context.registerService(Carrier.class, carrier, null)));
         } catch (RuntimeException | Error e) {
             log.error("the transport of {} is not used: it does not say its scheme", reference.getBundle(), e);
@@ -65,6 +69,11 @@ public final class Carriers {
     /** Returns those that are here. */
     public List<Carrier> list() {
         return present.values().stream().<Carrier>map(Guarded::carrier).toList();
+    }
+
+    /** Returns the scheme that a bundle serves, or served before it was stopped; empty if it has not since this server started. */
+    public String schemeOf(long bundleId) {
+        return schemes.getOrDefault(bundleId, "");
     }
 
     /** Ends the guard's threads. */

@@ -285,6 +285,10 @@ public final class TransportChanges {
                         || which.equals(bundle.getSymbolicName())
                         || schemes(bundle).contains(which))
                 .findFirst()
+                // One that is stopped, by what it served.
+                .or(() -> bundles().stream()
+                        .filter(bundle -> which.equals(carriers.schemeOf(bundle.getBundleId())))
+                        .findFirst())
                 .orElseThrow(() -> new IllegalArgumentException("there is no transport \"" + which
                         + "\": expected a bundle's number or name, or a scheme; \"transports\" lists them"));
     }

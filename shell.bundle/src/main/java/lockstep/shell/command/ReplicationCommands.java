@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import lockstep.commit.SyncRole;
 import lockstep.receiver.api.ReceiverStatus;
+import lockstep.receiver.api.RedoState;
 import lockstep.receiver.api.RedoStatus;
 import lockstep.receiver.api.StandbyControl;
 import lockstep.send.StandbyNode;
@@ -186,8 +187,11 @@ public final class ReplicationCommands {
                         .text("reason", redo.reason())
                         .lsn("replay_lsn", redo.appliedLsn())
                         .json()
-                : "redo is " + redo.state() + " at " + Lsn.text(redo.appliedLsn())
-                        + (redo.reason().isEmpty() ? "" : ": " + redo.reason());
+                : redo.state() == RedoState.PAUSED && what.equals("resume")
+                        ? "recovery has ended at " + Lsn.text(redo.appliedLsn())
+                                + ", and this server promotes itself; \"status\" shows when it is the primary"
+                        : "redo is " + redo.state() + " at " + Lsn.text(redo.appliedLsn())
+                                + (redo.reason().isEmpty() ? "" : ": " + redo.reason());
     }
 
     /** Has a standby rebuilt. */

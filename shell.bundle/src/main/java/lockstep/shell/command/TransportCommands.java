@@ -85,7 +85,7 @@ public final class TransportCommands {
         return changes.bundles().stream()
                 .filter(bundle -> !serving.contains(bundle.getBundleId()))
                 .map(bundle -> new CarrierView(
-                        "",
+                        carriers.schemeOf(bundle.getBundleId()),
                         bundle.getSymbolicName(),
                         bundle.getBundleId(),
                         bundle.getVersion().toString(),
@@ -172,6 +172,7 @@ public final class TransportCommands {
                     case "stop" -> changes.stop(which);
                     default -> changes.uninstall(which);
                 },
+                action,
                 json);
     }
 
@@ -180,7 +181,7 @@ public final class TransportCommands {
         return session.currentDir().resolve(name.startsWith("file:") ? name.replaceFirst("^file:(//)?", "") : name);
     }
 
-    private static String shown(Swap swap, boolean json) {
+    private static String shown(Swap swap, String action, boolean json) {
         if (json) {
             return new Fields()
                     .text("done", swap.what())
@@ -193,7 +194,8 @@ public final class TransportCommands {
         }
         if (swap.isPaused()) {
             return swap.what() + "; commits have been waiting for " + Fields.shownMicros(swap.pauseMicros())
-                    + ", \"queue explain\" says for whom";
+                    + ", \"queue explain\" says for whom"
+                    + (action.equals("stop") ? "; \"transport start\" with the same name ends that" : "");
         }
         return swap.what()
                 + (swap.releases() == 0
