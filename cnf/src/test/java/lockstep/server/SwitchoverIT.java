@@ -137,7 +137,7 @@ final class SwitchoverIT {
                 ended.err().contains("this server is not the primary any more: \"" + name + "\" is, at " + endpoint),
                 ended::toString);
         assertEquals(pid, from.pid(), "it has not been restarted");
-        assertEquals("primary", to.ask("role", "status"));
+        awaitPrimary(to);
         awaitStreaming(from);
         Pair.assertHolds(to, acked);
         to.shell("put", "after", Integer.toString(timeline), "--commit", "remote_apply");
