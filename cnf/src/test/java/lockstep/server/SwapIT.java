@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -168,9 +169,9 @@ final class SwapIT {
         Map<String, Long> found = new TreeMap<>();
         try (Stream<Path> tasks = Files.list(Path.of("/proc", Long.toString(server.pid()), "task"))) {
             for (Path task : tasks.toList()) {
-                String stat = Files.readString(task.resolve("stat"));
+                String stat = stat(task);
                 int end = stat.lastIndexOf(')');
-                String name = stat.substring(stat.indexOf('(') + 1, end);
+                String name = end < 0 ? "" : stat.substring(stat.indexOf('(') + 1, end);
                 if (THREADS.contains(name)) {
                     String[] fields = stat.substring(end + 2).split(" ", -1);
                     found.put(server.directory().getFileName() + " " + name, Long.parseLong(fields[19]));
@@ -178,6 +179,20 @@ final class SwapIT {
             }
         }
         return found;
+    }
+
+    /** Returns what the kernel says of a thread; nothing if it has ended meanwhile. */
+    private static String stat(Path task) throws IOException {
+        try {
+            return Files.readString(task.resolve("stat"));
+        } catch (NoSuchFileException e) {
+            return "";
+        } catch (IOException e) {
+            if (Files.exists(task)) {
+                throw e;
+            }
+            return ""; // it ended between opening and reading
+        }
     }
 
     /** Counts after a collection. */

@@ -167,8 +167,13 @@ class PostgresClientTest {
             closed.complete(cause);
         }
 
+        /** Returns the next message; a keepalive may come at any time. */
         <T extends Message> T next(Class<T> kind) throws InterruptedException {
-            return assertInstanceOf(kind, messages.poll(PATIENCE_S, TimeUnit.SECONDS));
+            Message next;
+            do {
+                next = messages.poll(PATIENCE_S, TimeUnit.SECONDS);
+            } while (next instanceof Message.Keepalive);
+            return assertInstanceOf(kind, next);
         }
     }
 
