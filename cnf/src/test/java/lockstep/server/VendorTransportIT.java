@@ -85,7 +85,8 @@ final class VendorTransportIT {
                 ServerProcess standby = ServerProcess.standby(folder.resolve("s"), endpoint, "--name", "s1")) {
             primary.start();
             install(primary, jar);
-            standby.start();
+            Result early = standby.tryStart();
+            assertTrue(early.err().contains("goes on trying: cannot reach " + endpoint), early::toString);
             Files.copy(jar, standby.directory().resolve("bundles/" + jar.getFileName()));
             String lsn = primary.ask("lsn", "put", "greeting", "hello");
             assertEquals("hello\n", standby.shell("get", "greeting", "--after", lsn));
