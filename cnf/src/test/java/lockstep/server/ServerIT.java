@@ -153,8 +153,8 @@ final class ServerIT {
         assertTrue(refused.err().contains("not empty"), refused::toString);
 
         Path standby = folder.resolve("s");
-        try (ServerProcess server =
-                ServerProcess.standby(standby, "tcp://127.0.0.1:1").start()) {
+        try (ServerProcess server = ServerProcess.standby(standby, "tcp://127.0.0.1:1")) {
+            assertEquals(1, server.tryStart().status());
             server.stop();
             assertTrue(Files.readString(standby.resolve("recovery.conf")).contains("'tcp://127.0.0.1:1'"));
             Result asPrimary = lockstep("primary", standby.toString());
