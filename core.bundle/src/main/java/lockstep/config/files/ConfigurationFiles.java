@@ -119,13 +119,16 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
             admin.getConfiguration(pid, "?").delete();
         }
         worker = new ThreadWorkers().start("configuration", this::look);
-        bundles = event -> {
-            bundlesChanged = true;
-            worker.wake();
-        };
-        framework = event -> worker.wake();
+        bundles = event -> lookAtBundles();
+        // An updated bundle may have its new content only when the framework has refreshed it, after its event.
+        framework = event -> lookAtBundles();
         context.addBundleListener(bundles);
         context.addFrameworkListener(framework);
+        worker.wake();
+    }
+
+    private void lookAtBundles() {
+        bundlesChanged = true;
         worker.wake();
     }
 
@@ -440,7 +443,7 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
             if (changed || !isFrameworkActive()) {
                 log.debug("Bundle {} changed while it was read; its event comes", bundle, e);
             } else {
-                log.error("Parameters of bundle {} are ignored: {}", bundle, e.getMessage());
+                log.warn("Parameters of bundle {} are ignored until it changes: {}", bundle, e.getMessage());
             }
         }
         return declared;
