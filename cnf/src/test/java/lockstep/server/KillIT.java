@@ -33,7 +33,10 @@ final class KillIT {
 
     @BeforeAll
     static void start() {
-        pair = new Pair(folder).start();
+        pair = new Pair(folder);
+        pair.primary().compiledInFull();
+        pair.standby().compiledInFull();
+        pair.start();
     }
 
     @AfterAll

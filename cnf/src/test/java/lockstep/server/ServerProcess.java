@@ -36,8 +36,13 @@ final class ServerProcess implements AutoCloseable {
     private static final long SOON_MS = 20;
     private static final long BETWEEN_QUESTIONS_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
+    private static final String JAVA_OPTIONS = "LOCKSTEP_JAVA_OPTS";
+
+    /** Most servers here live for seconds, in which the better compiler takes more time than it saves. */
+    private static final String SHORT_LIFE = "-XX:TieredStopAtLevel=1";
+
     private final List<String> start;
-    private final Map<String, String> environment = new HashMap<>();
+    private final Map<String, String> environment = new HashMap<>(Map.of(JAVA_OPTIONS, SHORT_LIFE));
     private final Path directory;
 
     /** What stands before its own command line. */
@@ -73,7 +78,13 @@ final class ServerProcess implements AutoCloseable {
 
     /** Gives its Java machine options, such as -Xmx128m, from its next start on. */
     ServerProcess with(String javaOptions) {
-        environment.put("LOCKSTEP_JAVA_OPTS", javaOptions);
+        environment.put(JAVA_OPTIONS, SHORT_LIFE + ' ' + javaOptions);
+        return this;
+    }
+
+    /** Lets both compilers of its Java machine work, as they do for a user, from its next start on. */
+    ServerProcess compiledInFull() {
+        environment.remove(JAVA_OPTIONS);
         return this;
     }
 

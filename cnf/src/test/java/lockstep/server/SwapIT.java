@@ -48,9 +48,10 @@ final class SwapIT {
         Path unix = EXAMPLES.resolve("transport.unix.jar");
         String tcp = Pair.endpoint(Pair.freePort());
         String socket = "unix://" + folder.resolve("sock");
-        try (Pair pair = new Pair(folder, tcp + "," + socket, tcp + "," + socket, List.of()).start()) {
-            ServerProcess primary = pair.primary();
-            ServerProcess standby = pair.standby();
+        try (Pair pair = new Pair(folder, tcp + "," + socket, tcp + "," + socket, List.of())) {
+            ServerProcess primary = pair.primary().compiledInFull();
+            ServerProcess standby = pair.standby().compiledInFull();
+            pair.start();
             Map<String, Long> before = threads(primary);
             before.putAll(threads(standby));
             Path acked = folder.resolve("acked");
