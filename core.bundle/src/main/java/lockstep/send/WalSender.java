@@ -1,13 +1,11 @@
 package lockstep.send;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
-import lockstep.commit.ReachTimes;
 import lockstep.commit.SyncRole;
 import lockstep.io.Clock;
 import lockstep.io.Step;
@@ -23,7 +21,6 @@ import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.BaseBackupRequest;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
-import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.MoveRefused;
 import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Message.Reason;
@@ -38,13 +35,10 @@ import lockstep.transport.api.Message.SwitchoverAnswer;
 import lockstep.transport.api.Message.SwitchoverRequest;
 import lockstep.transport.api.Message.TakeOver;
 import lockstep.transport.api.Message.TookOver;
-import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.wal.Wal;
-import lockstep.wal.WalLayout;
-import lockstep.wal.WalSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,21 +69,15 @@ import org.slf4j.LoggerFactory;
  * until it has caught up. Its state stays STREAMING, as in PostgreSQL: what it acknowledged still counts.
  *
  * <p><b>Threads.</b> Three use a sender: the WAL writer's ({@link #filled}, {@link #flushed}), the session's (messages of
- * the standby) and its own worker's ({@link #step}: catch-up, timers). {@code this} guards sending and {@code sentLsn};
- * it is taken after the senders' range lock, never before it.
+ * the standby) and its own worker's ({@link #step}: catch-up, timers). What they send goes through the {@link WalFeed}, which
+ * lets one of them at a time.
  */
 final class WalSender implements SessionHandler, Successor, ReplicationSlots.User {
-    /** The most WAL in a message. */
-    static final int MAX_WAL_BYTES = 1 << 20;
-
-    private static final int CATCH_UP_BYTES = 256 << 10;
     private static final long BACK_PRESSURE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long FINISH_WAIT_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final DownstreamStatus NO_DOWNSTREAM = new DownstreamStatus(0, 0, List.of());
     private static final Logger log = LoggerFactory.getLogger(WalSender.class);
-
-    private record Times(ReachTimes write, ReachTimes flush, ReachTimes apply) {}
 
     private final long id;
     private final Session session;
@@ -104,19 +92,11 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     private final Workers workers;
     private final Clock clock;
     private final long startedMicros;
-    private final Lag writeLag = new Lag();
-    private final Lag flushLag = new Lag();
-    private final Lag replayLag = new Lag();
-    private final Object positions = new Object();
+    private final WalFeed feed;
+    private final Progress progress = new Progress();
 
     private volatile String name = "";
     private volatile SenderState state = SenderState.STARTUP;
-    private volatile boolean live;
-    private volatile long sentLsn;
-    private volatile long toldFlushedLsn;
-    private volatile long writtenLsn;
-    private volatile long flushedLsn;
-    private volatile long appliedLsn;
     private volatile long heldLsn = Long.MAX_VALUE;
     private volatile long heardNanos;
     private volatile long heardMicros;
@@ -140,14 +120,9 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     private volatile WalSender successor;
 
-    /** When the standby came to which position; handed on to a successor. */
-    private volatile Times times = new Times(new ReachTimes(), new ReachTimes(), new ReachTimes());
-
     private volatile boolean succeeds;
     private volatile boolean hadBackup;
     private volatile CompletableFuture<WalSender> move;
-    private ByteBuffer chunk;
-    private WalSource source;
 
     WalSender(
             long id, Session session, Wal wal, SendingServer server, WalSenders senders, Workers workers, Clock clock) {
@@ -160,6 +135,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         this.senders = senders;
         this.workers = workers;
         this.clock = clock;
+        feed = new WalFeed(session, wal, server, clock);
         startedMicros = clock.micros();
         heardNanos = clock.nanos();
         drainedNanos = heardNanos;
@@ -237,47 +213,27 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     private void progressed(StandbyStatus status) {
         long now = clock.nanos();
-        acknowledged(
+        long sentLsn = feed.sentLsn();
+        progress.acknowledged(
                 Math.min(status.writtenLsn(), sentLsn),
                 Math.min(status.flushedLsn(), sentLsn),
                 Math.min(status.appliedLsn(), sentLsn),
                 now);
         WalSender next = successor;
         if (next != null) {
-            next.acknowledged(writtenLsn, flushedLsn, appliedLsn, now);
+            next.progress.goOnFrom(progress, now);
         }
-        writeLag.acknowledged(writtenLsn, now);
-        flushLag.acknowledged(flushedLsn, now);
-        replayLag.acknowledged(appliedLsn, now);
         if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
             heldLsn = hasLsn() == 0 ? heldLsn : hasLsn();
             Slot held = slot;
-            if (held != null && flushedLsn != 0) {
-                held.advance(flushedLsn);
+            if (held != null && progress.flushedLsn() != 0) {
+                held.advance(progress.flushedLsn());
             }
         }
         server.standbyProgressed();
         if (status.replyRequested()) {
-            keepalive(false);
+            feed.keepalive(false);
         }
-    }
-
-    /** Positions only grow, whichever of two sessions of one standby tells of them. */
-    private void acknowledged(long written, long flushed, long applied, long now) {
-        synchronized (positions) {
-            writtenLsn = reached(writtenLsn, written, times.write, now);
-            flushedLsn = reached(flushedLsn, flushed, times.flush, now);
-            appliedLsn = reached(appliedLsn, applied, times.apply, now);
-        }
-    }
-
-    /** Notes the time first: who sees a position finds when it was reached. */
-    private static long reached(long before, long lsn, ReachTimes times, long now) {
-        if (lsn <= before) {
-            return before;
-        }
-        times.reached(lsn, now);
-        return lsn;
     }
 
     private void heardOfDownstream(DownstreamStatus status) {
@@ -320,7 +276,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         long now = clock.nanos();
         if (askedNanos == 0 || heardNanos - askedNanos > 0) {
             askedNanos = now;
-            keepalive(true);
+            feed.keepalive(true);
         } else if (now - askedNanos > ANSWER_NANOS) {
             say(
                     new Refusal(RefusalCode.NAME_IN_USE, "another session has taken the name \"" + name + '"'),
@@ -362,19 +318,17 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     /** Takes the place of the session before, if it still has one. */
-    private boolean takePlace(String from) {
+    private void takePlace(String from) {
         WalSender before = predecessor;
         if (before == null || !before.isStreaming()) {
             predecessor = null;
-            return false;
+            return;
         }
         senders.replace(before, this, () -> {
-            times = before.times;
-            acknowledged(before.writtenLsn, before.flushedLsn, before.appliedLsn, clock.nanos());
+            progress.goOnFrom(before.progress, clock.nanos());
             before.successor = this;
             change(SenderState.STREAMING, from + ", in the place of session " + before.id);
         });
-        return true;
     }
 
     /** This session ends. If the standby has not moved over to it, the one before counts again. */
@@ -417,7 +371,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                         + state + ", and is moved only while it streams: \"standbys\" shows when it does"));
             }
             move = new CompletableFuture<>();
-            session.send(new MoveRequest(scheme));
+            feed.send(new MoveRequest(scheme));
             return move;
         }
     }
@@ -530,15 +484,10 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 && takeName(asked.standbyName())
                 && takeSlot(asked, admitted.answer().startLsn())) {
             ReplicationStarted started = admitted.answer();
-            boolean succeeded;
-            synchronized (this) {
-                sentLsn = started.startLsn();
-                heldLsn = started.startLsn();
-                // Before the standby hears that it can move over, and ends the session before.
-                succeeded = takePlace(admitted.from());
-                session.send(started);
-            }
-            if (succeeded) {
+            heldLsn = started.startLsn();
+            // Before the standby hears that it can move over, and ends the session before.
+            feed.start(started, () -> takePlace(admitted.from()));
+            if (state == SenderState.STREAMING) {
                 server.standbyProgressed();
             } else {
                 become(SenderState.CATCHUP, admitted.from());
@@ -555,9 +504,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     private void say(Refusal refusal, String cause) {
-        synchronized (this) {
-            session.send(refusal);
-        }
+        feed.send(refusal);
         become(SenderState.STOPPING, cause);
         session.close(cause);
     }
@@ -586,52 +533,18 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     /** Takes a range that is about to be written, under the senders' range lock. */
     void filled(long fromLsn, long toLsn) {
-        if (!live) {
-            return;
+        if (feed.filled(fromLsn, toLsn)) {
+            worker.wake();
         }
-        synchronized (this) {
-            if (!live || sentLsn != fromLsn) {
-                return;
-            }
-            if (!session.isWritable()) {
-                live = false;
-            } else {
-                long endLsn = wal.filledLsn();
-                while (sentLsn < toLsn) {
-                    ByteBuffer bytes = wal.view(sentLsn, Math.min(toLsn, sentLsn + MAX_WAL_BYTES));
-                    send(bytes, endLsn);
-                }
-                return;
-            }
-        }
-        worker.wake();
     }
 
     /** Tells the standby how far it may apply, unless the next range is about to do so. */
     void flushed(long lsn) {
-        long now = clock.nanos();
-        writeLag.flushed(lsn, now);
-        flushLag.flushed(lsn, now);
-        replayLag.flushed(lsn, now);
-        if (!live) {
+        progress.flushedHere(lsn, clock.nanos());
+        if (!feed.isLive()) {
             worker.wake();
         } else if (wal.filledLsn() == lsn) {
-            keepalive(false);
-        }
-    }
-
-    private void send(ByteBuffer bytes, long endLsn) {
-        long from = sentLsn;
-        int length = bytes.remaining();
-        toldFlushedLsn = server.primaryFlushedLsn();
-        session.send(new WalData(from, endLsn, toldFlushedLsn, clock.micros(), bytes));
-        sentLsn = from + length;
-    }
-
-    private void keepalive(boolean replyRequested) {
-        synchronized (this) {
-            toldFlushedLsn = server.primaryFlushedLsn();
-            session.send(new Keepalive(server.endLsn(), toldFlushedLsn, clock.micros(), replyRequested));
+            feed.keepalive(false);
         }
     }
 
@@ -647,7 +560,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 backupRequested = false;
                 backup();
             }
-            if (!live && (state == SenderState.CATCHUP || state == SenderState.STREAMING)) {
+            if (!feed.isLive() && (state == SenderState.CATCHUP || state == SenderState.STREAMING)) {
                 catchUp();
             }
             return untilTimer();
@@ -664,74 +577,28 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     private void catchUp() throws IOException {
         while (session.isWritable() && state != SenderState.STOPPING) {
-            long limit = flushedWalOnly ? server.primaryFlushedLsn() : server.sendableLsn();
-            if (sentLsn < limit) {
-                if (!sendFromLog(limit)) {
+            long limitLsn = flushedWalOnly ? server.primaryFlushedLsn() : server.sendableLsn();
+            if (feed.sentLsn() < limitLsn) {
+                if (!feed.sendFromLog(limitLsn)) {
+                    refuse(new Refusal(
+                            RefusalCode.WAL_REMOVED,
+                            "the WAL at " + Lsn.text(feed.sentLsn())
+                                    + " is no longer there. Run \"rebuild\" on the standby, so that it"
+                                    + " takes a new base backup"));
                     return;
                 }
-                continue;
-            }
-            if (server.isStandby() || flushedWalOnly) {
-                become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
-                tellFlushed();
+            } else if (server.isStandby() || flushedWalOnly) {
+                become(SenderState.STREAMING, "it has caught up at " + Lsn.text(feed.sentLsn()));
+                feed.tellFlushed();
                 return;
-            }
-            senders.betweenRanges(this::goLive);
-            if (live) {
-                become(SenderState.STREAMING, "it has caught up at " + Lsn.text(sentLsn));
-                return;
-            }
-        }
-    }
-
-    /** Tells the standby how far the primary has flushed, unless it has been told with the last WAL. */
-    private void tellFlushed() {
-        if (toldFlushedLsn < server.primaryFlushedLsn()) {
-            keepalive(false);
-        }
-    }
-
-    private void goLive(long handedOutLsn) throws IOException {
-        synchronized (this) {
-            while (sentLsn < handedOutLsn) {
-                if (!sendFromLog(handedOutLsn)) {
+            } else {
+                senders.betweenRanges(feed::goLive);
+                if (feed.isLive()) {
+                    become(SenderState.STREAMING, "it has caught up at " + Lsn.text(feed.sentLsn()));
                     return;
                 }
             }
-            live = true;
-            // A flush that ended just before was told to nobody: the writer saw a sender that is behind.
-            keepalive(false);
         }
-    }
-
-    /**
-     * Returns how much to send next: up to a place where the log was flushed, or to the end of a page. A PostgreSQL standby that finds
-     * a part of a page where it reads takes that for damage, and has the segment sent again.
-     */
-    private int chunkBytes(long limit) {
-        long endLsn = sentLsn + CATCH_UP_BYTES;
-        return (int) (endLsn < limit ? CATCH_UP_BYTES - endLsn % WalLayout.PAGE_BYTES : limit - sentLsn);
-    }
-
-    /** Sends the next piece below {@code limit}; returns whether there was one. */
-    private boolean sendFromLog(long limit) throws IOException {
-        if (source == null) {
-            source = wal.source();
-            chunk = ByteBuffer.allocateDirect(CATCH_UP_BYTES);
-        }
-        chunk.clear().limit(chunkBytes(limit));
-        if (source.read(sentLsn, chunk) == 0) {
-            refuse(new Refusal(
-                    RefusalCode.WAL_REMOVED,
-                    "the WAL at " + Lsn.text(sentLsn)
-                            + " is no longer there. Run \"rebuild\" on the standby, so that it"
-                            + " takes a new base backup"));
-            return false;
-        }
-        synchronized (this) {
-            send(chunk.flip(), server.endLsn());
-        }
-        return true;
     }
 
     private void backup() throws IOException {
@@ -766,36 +633,34 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                     + " (wal_sender_timeout)");
             return Step.UNTIL_WOKEN;
         }
-        watchProgress(now, timeout);
+        watchProgress(now, senders.config().timeoutMs());
         if (silent >= timeout / 2) {
             if (!replyAsked && state != SenderState.STARTUP) {
                 replyAsked = true;
-                keepalive(true);
+                feed.keepalive(true);
             }
             return timeout - silent;
         }
         return timeout / 2 - silent;
     }
 
-    private void watchProgress(long now, long timeout) {
-        boolean stands = flushLag.waitingNanos(now) >= timeout;
+    private void watchProgress(long now, long timeoutMillis) {
+        long standstillMillis = progress.standstillMillis(now);
+        boolean stands = standstillMillis >= timeoutMillis;
         if (stands && !standstillTold) {
             log.warn(
                     "standby {} is alive, but makes no progress: it has flushed up to {} of {} sent, and nothing more for {} ms",
                     label(),
-                    Lsn.text(flushedLsn),
-                    Lsn.text(sentLsn),
-                    TimeUnit.NANOSECONDS.toMillis(flushLag.waitingNanos(now)));
+                    Lsn.text(progress.flushedLsn()),
+                    Lsn.text(feed.sentLsn()),
+                    standstillMillis);
         }
         standstillTold = stands;
     }
 
     private void end() throws IOException {
         worker.close();
-        if (source != null) {
-            source.close();
-            source = null;
-        }
+        feed.close();
     }
 
     /** Closes the session at once; nothing that is sent from now on leaves. */
@@ -806,10 +671,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     /** Tells a standby that is being sent WAL. */
     void tell(DegradedRange range) {
-        synchronized (this) {
-            if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
-                session.send(range);
-            }
+        if (state == SenderState.CATCHUP || state == SenderState.STREAMING) {
+            feed.send(range);
         }
     }
 
@@ -824,7 +687,8 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         long endLsn = server.sendableLsn();
         if (flushedWalOnly && state == SenderState.STREAMING) {
             worker.wake();
-            keepalive(true); // some PostgreSQL clients tell of their progress only now and then, or when they are asked
+            feed.keepalive(
+                    true); // some PostgreSQL clients tell of their progress only now and then, or when they are asked
         }
         while (state == SenderState.STREAMING && hasLsn() < endLsn && clock.nanos() < deadline) {
             workers.pause(TimeUnit.MILLISECONDS.toNanos(1));
@@ -857,23 +721,19 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     @Override
     public long sentLsn() {
-        return sentLsn;
+        return feed.sentLsn();
     }
 
     @Override
     public void ask(String primaryName) {
         switchoverAnswer = null;
-        synchronized (this) {
-            session.send(new SwitchoverRequest(primaryName));
-        }
+        feed.send(new SwitchoverRequest(primaryName));
     }
 
     @Override
     public void handOver(long endLsn) {
         switchoverAnswer = null;
-        synchronized (this) {
-            session.send(new TakeOver(endLsn));
-        }
+        feed.send(new TakeOver(endLsn));
     }
 
     @Override
@@ -888,7 +748,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     /** Returns up to where the standby has the WAL: some PostgreSQL clients never say what they have flushed. */
     private long hasLsn() {
-        return flushedWalOnly && flushedLsn == 0 ? writtenLsn : flushedLsn;
+        return flushedWalOnly && progress.flushedLsn() == 0 ? progress.writtenLsn() : progress.flushedLsn();
     }
 
     // What others want to know.
@@ -901,7 +761,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     @Override
     public boolean isStreaming() {
         // Who has not said what it has flushed does not count, as in PostgreSQL: it may never say so.
-        return state == SenderState.STREAMING && (flushedLsn != 0 || !flushedWalOnly);
+        return state == SenderState.STREAMING && (progress.flushedLsn() != 0 || !flushedWalOnly);
     }
 
     @Override
@@ -911,26 +771,22 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
 
     @Override
     public long writtenLsn() {
-        return writtenLsn;
+        return progress.writtenLsn();
     }
 
     @Override
     public long flushedLsn() {
-        return flushedLsn;
+        return progress.flushedLsn();
     }
 
     @Override
     public long appliedLsn() {
-        return appliedLsn;
+        return progress.appliedLsn();
     }
 
     @Override
     public long reachedNanos(CommitLevel level, long lsn, long otherwise) {
-        return switch (level) {
-            case REMOTE_WRITE -> times.write.find(lsn, otherwise);
-            case REMOTE_APPLY -> times.apply.find(lsn, otherwise);
-            default -> times.flush.find(lsn, otherwise);
-        };
+        return progress.reachedNanos(level, lsn, otherwise);
     }
 
     /** Returns the first position this standby still needs; {@link Long#MAX_VALUE} if it needs none. */
@@ -953,10 +809,10 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                         below.serverId(),
                         name,
                         state.toString(),
-                        sentLsn,
-                        writtenLsn,
-                        flushedLsn,
-                        appliedLsn),
+                        feed.sentLsn(),
+                        progress.writtenLsn(),
+                        progress.flushedLsn(),
+                        progress.appliedLsn()),
                 below);
     }
 
@@ -977,7 +833,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
     }
 
     StandbyView view(SyncRole policysRole) {
-        SyncRole role = flushedWalOnly && flushedLsn == 0 ? SyncRole.ASYNC : policysRole;
+        SyncRole role = flushedWalOnly && progress.flushedLsn() == 0 ? SyncRole.ASYNC : policysRole;
         long now = clock.nanos();
         return new StandbyView(
                 id,
@@ -985,17 +841,17 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 session.peer().address(),
                 startedMicros,
                 state,
-                sentLsn,
-                writtenLsn,
-                flushedLsn,
-                appliedLsn,
-                writeLag.micros(now),
-                flushLag.micros(now),
-                replayLag.micros(now),
+                feed.sentLsn(),
+                progress.writtenLsn(),
+                progress.flushedLsn(),
+                progress.appliedLsn(),
+                progress.writeLagMicros(now),
+                progress.flushLagMicros(now),
+                progress.replayLagMicros(now),
                 role.priority(),
                 role.state().toString(),
                 heardMicros,
-                live ? "live" : "behind",
+                feed.isLive() ? "live" : "behind",
                 reason,
                 session.peer().identity(),
                 session.peer().facts());
