@@ -35,13 +35,15 @@ public final class Main {
     private static final long CATCH_UP_BYTES = 2_000_000_000;
     private static final int SSH_ROUNDS = 7;
     private static final long SSH_BYTES = 1L << 30;
+    private static final int SWAP_ROUNDS = 7;
+    private static final int SWAP_CLIENTS = 4;
     private static final List<String> LEVELS = List.of("local", "remote_write", "on", "remote_apply");
     private static final String USAGE = """
             usage: lockstep bench [--seconds N] [--dir DIRECTORY] [--only PARTS] [--json]
               --seconds N     how long each figure is measured (default 5)
               --dir DIRECTORY where the files are, which decides which disk is measured (default: the temporary directory)
-              --only PARTS    only these, with commas between: limits,commits,methods,bulk,ssh, which are the default, and
-                              postgres, which needs PostgreSQL
+              --only PARTS    only these, with commas between: limits,commits,methods,bulk,ssh,swaps, which are the default,
+                              and postgres, which needs PostgreSQL
               --json          one JSON object on one line at the end, instead of text
             """;
 
@@ -65,7 +67,7 @@ public final class Main {
     public static void main(String[] arguments) throws IOException, InterruptedException {
         int seconds = 5;
         Path base = Path.of(System.getProperty("java.io.tmpdir"));
-        List<String> parts = List.of("limits", "commits", "methods", "bulk", "ssh");
+        List<String> parts = List.of("limits", "commits", "methods", "bulk", "ssh", "swaps");
         boolean json = false;
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
@@ -102,6 +104,9 @@ public final class Main {
         }
         if (parts.contains("ssh")) {
             ssh();
+        }
+        if (parts.contains("swaps")) {
+            swaps();
         }
         if (parts.contains("postgres")) {
             postgres();
@@ -230,6 +235,26 @@ public final class Main {
             say(
                     "  %-44s %9.0f MB/s   (%.0f to %.0f)",
                     names[i].replace('_', ' '), median, found[i][0], found[i][SSH_ROUNDS - 1]);
+        }
+    }
+
+    private void swaps() throws IOException, InterruptedException {
+        say(
+                "Longest pause of commits while the transport is changed; %d clients at on, %d rounds",
+                SWAP_CLIENTS, SWAP_ROUNDS);
+        Path unixJar = Path.of(program).resolveSibling("../examples/transport.unix.jar");
+        try (Swaps swaps = new Swaps(program, fresh(), unixJar.normalize(), SWAP_CLIENTS)) {
+            for (int round = 0; round < SWAP_ROUNDS; round++) {
+                swaps.round();
+            }
+            swaps.pausesMillis().forEach((name, found) -> {
+                double[] sorted =
+                        found.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+                figures.put("transport_" + name + "_pause_ms", sorted[sorted.length / 2]);
+                say(
+                        "  %-44s %9.1f ms   (%.1f to %.1f)",
+                        name.replace('_', ' '), sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
+            });
         }
     }
 

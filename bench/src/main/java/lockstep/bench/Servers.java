@@ -15,6 +15,8 @@ import java.util.regex.Pattern;
 
 /** A primary and a standby, two processes, run through the program {@code lockstep} as a user does. */
 final class Servers implements AutoCloseable {
+    static final String STANDBY_NAME = "bench";
+
     private static final long PATIENCE_NANOS = TimeUnit.MINUTES.toNanos(2);
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
@@ -29,16 +31,34 @@ final class Servers implements AutoCloseable {
      * @param settings {@code name=value}, for both
      */
     Servers(String program, Path directory, List<String> settings) throws IOException {
+        this(program, directory);
+        String endpoint = "tcp://127.0.0.1:" + freePort();
+        startPrimary(settings, endpoint);
+        startStandby(settings, endpoint);
+    }
+
+    /** Starts none of them yet. */
+    Servers(String program, Path directory) {
         this.program = program;
         primary = directory.resolve("primary");
         standby = directory.resolve("standby");
-        String endpoint = "tcp://127.0.0.1:" + freePort();
-        start(settings, "primary", primary.toString(), "--listen", endpoint, "--daemon");
-        start(settings, "standby", standby.toString(), "--from", endpoint, "--name", "bench", "--daemon");
+    }
+
+    void startPrimary(List<String> settings, String listen) throws IOException {
+        start(settings, "primary", primary.toString(), "--listen", listen, "--daemon");
+    }
+
+    /** Returns when it streams. */
+    void startStandby(List<String> settings, String from) throws IOException {
+        start(settings, "standby", standby.toString(), "--from", from, "--name", STANDBY_NAME, "--daemon");
         await(() -> primary("standbys", "--json").contains("\"streaming\""), "the standby to stream");
     }
 
-    private static int freePort() throws IOException {
+    Path primaryDirectory() {
+        return primary;
+    }
+
+    static int freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         }
@@ -61,6 +81,14 @@ final class Servers implements AutoCloseable {
     /** Runs a command of the standby's shell, and returns what it prints. */
     String standby(String... command) {
         return shell(standby, command);
+    }
+
+    /** Begins a command of the primary's shell that goes on. */
+    Process begin(String command) throws IOException {
+        return new ProcessBuilder(program, "shell", primary.toString(), command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
     }
 
     private String shell(Path directory, String... command) {

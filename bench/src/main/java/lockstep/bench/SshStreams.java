@@ -5,7 +5,6 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Proxy;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -51,7 +50,7 @@ final class SshStreams implements AutoCloseable {
     SshStreams(Path directory, long bytes) throws IOException, InterruptedException {
         this.directory = directory;
         this.bytes = bytes;
-        port = freePort();
+        port = Servers.freePort();
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file("sshd_key"));
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file("id"));
         Files.createDirectories(directory.resolve("ssh"));
@@ -108,12 +107,6 @@ final class SshStreams implements AutoCloseable {
                 (proxy, method, arguments) -> own.getOrDefault(method.getName(), method.getDefaultValue()));
     }
 
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
-    }
-
     private static boolean answers(int port) {
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
             return socket.getInputStream().read() >= 0;
@@ -122,7 +115,7 @@ final class SshStreams implements AutoCloseable {
         }
     }
 
-    private static void run(String... command) throws IOException, InterruptedException {
+    static void run(String... command) throws IOException, InterruptedException {
         int status = new ProcessBuilder(command).inheritIO().start().waitFor();
         if (status != 0) {
             throw new IOException(String.join(" ", command) + " ended with " + status);
@@ -153,7 +146,7 @@ final class SshStreams implements AutoCloseable {
 
     /** Reads the same bytes through {@code ssh -L}; returns MB/s. */
     double throughTunnel(String... options) throws IOException, InterruptedException {
-        int local = freePort();
+        int local = Servers.freePort();
         String query = forwarded.endpoint().uri().getQuery();
         String target = query.substring(query.indexOf('=') + 1);
         List<String> command = new java.util.ArrayList<>(List.of("ssh", "-F", "none", "-N", "-q"));
