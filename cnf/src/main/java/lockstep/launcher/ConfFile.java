@@ -78,21 +78,28 @@ final class ConfFile {
 
     /** Replaces the file in one step, if anything was changed. */
     void save() throws IOException {
-        if (!changed) {
-            return;
+        if (changed) {
+            replace(path, (String.join("\n", lines) + "\n").getBytes(UTF_8));
+            changed = false;
         }
+    }
+
+    /** Replaces or makes a file in one step. */
+    static void replace(Path path, byte[] bytes) throws IOException {
         Path fresh = path.resolveSibling(path.getFileName() + ".new");
         // A value may be a password: the file is for its owner only, from the first byte on.
         Files.deleteIfExists(fresh);
         try (FileChannel file =
                 FileChannel.open(fresh, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), OWNER_ONLY)) {
-            ByteBuffer content = UTF_8.encode(String.join("\n", lines) + "\n");
+            ByteBuffer content = ByteBuffer.wrap(bytes);
             while (content.hasRemaining()) {
                 file.write(content);
             }
             file.force(true);
         }
+        if (Files.exists(path)) {
+            Files.setPosixFilePermissions(fresh, Files.getPosixFilePermissions(path));
+        }
         Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE);
-        changed = false;
     }
 }

@@ -68,6 +68,11 @@ final class DataDir {
         return path.resolve("recovery.conf");
     }
 
+    /** By this file the server knows that it may give up WAL. */
+    Path rewindSignal() {
+        return path.resolve("rewind.signal");
+    }
+
     Path socket() {
         return path.resolve("lockstep.sock");
     }

@@ -51,6 +51,7 @@ final class Demo {
     private DemoServer primary;
     private DemoServer standby;
     private volatile String progress = "";
+    private String shown = "";
 
     Demo(Optional<Path> input, int seconds, int clients, boolean json) {
         this.input = input;
@@ -208,12 +209,15 @@ final class Demo {
     }
 
     private void showProgress() throws IOException {
-        if (json || progress.isEmpty()) {
+        String now = progress;
+        // A line that is painted over shows the lag as well, which changes sooner than the load speaks.
+        if (json || now.isEmpty() || (!terminal && now.equals(shown))) {
             return;
         }
+        shown = now;
         String standbys = primary.ask("standbys --json");
         String lag = DemoServer.member(standbys, "replay_lag");
-        String line = progress + "  lag " + (standbys.contains("\"streaming\"") ? lag : "(no standby)");
+        String line = now + "  lag " + (standbys.contains("\"streaming\"") ? lag : "(no standby)");
         System.out.print(terminal ? CLEAR_LINE + line : line + System.lineSeparator());
         System.out.flush();
     }

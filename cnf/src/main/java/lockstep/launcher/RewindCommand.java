@@ -8,9 +8,6 @@ import java.util.Set;
 final class RewindCommand extends StandbyCommand {
     private static final String NO_BACKUP = "--no-backup";
 
-    /** The file by which the server knows that it may give up WAL. */
-    private static final String SIGNAL = "rewind.signal";
-
     @Override
     public String name() {
         return "rewind";
@@ -55,6 +52,6 @@ final class RewindCommand extends StandbyCommand {
                     ExitStatus.FAILED, directory.path() + " is no data directory: there is nothing to rewind");
         }
         super.prepare(directory, arguments);
-        Files.writeString(directory.path().resolve(SIGNAL), arguments.has(NO_BACKUP) ? "no-backup\n" : "");
+        Files.writeString(directory.rewindSignal(), arguments.has(NO_BACKUP) ? "no-backup\n" : "");
     }
 }

@@ -1,15 +1,11 @@
 package lockstep.launcher;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.function.ObjIntConsumer;
-import java.util.stream.Stream;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
 import org.osgi.framework.FrameworkEvent;
@@ -89,12 +85,7 @@ final class Server {
     /** The service by which a bundle ends the server with an exit status, and words on the standard error output. */
     private void register(Framework framework) {
         ObjIntConsumer<String> shutdown = (reason, exitStatus) -> {
-            synchronized (this) {
-                if (status != ExitStatus.OK) {
-                    return;
-                }
-                status = exitStatus;
-            }
+            status = exitStatus;
             (exitStatus == ExitStatus.OK ? System.out : System.err).println("lockstep: " + reason);
             try {
                 framework.stop();
@@ -133,18 +124,18 @@ final class Server {
                 Home.conf().resolve("logging.properties").toString());
         // Gogo opens a terminal of its own at its start, which shall leave ours alone.
         System.setProperty("org.jline.terminal.type", "dumb");
+        // Nor does it need JLine's native library, which leaves two files in the directory for temporary ones.
+        System.setProperty("org.jline.terminal.provider", "dumb");
     }
 
-    private Map<String, String> frameworkProperties() throws IOException {
+    private Map<String, String> frameworkProperties() {
         Path cache = directory.cache();
-        Path config = cache.resolve("config");
-        // The truth is in lockstep.conf. What ConfigurationAdmin remembers of the last run is not.
-        empty(config);
         Map<String, String> properties = new HashMap<>();
         properties.put("lockstep.data", directory.path().toString());
         properties.put(Constants.FRAMEWORK_STORAGE, cache.resolve("bundles").toString());
         properties.put(Constants.FRAMEWORK_BEGINNING_STARTLEVEL, BEGINNING_START_LEVEL);
-        properties.put("felix.cm.dir", config.toString());
+        // The truth is in lockstep.conf. What ConfigurationAdmin knows of it, passwords too, is on no disk.
+        properties.put("felix.cm.pm", "memory");
         properties.put("felix.log.level", "1");
         properties.put("felix.fileinstall.dir", directory.bundles().toString());
         properties.put("felix.fileinstall.tmpdir", cache.resolve("install").toString());
@@ -157,18 +148,5 @@ final class Server {
         properties.put("gosh.args", "--nointeractive --noshutdown");
         properties.putAll(moreProperties);
         return properties;
-    }
-
-    private static void empty(Path folder) throws IOException {
-        if (Files.exists(folder)) {
-            List<Path> all;
-            try (Stream<Path> tree = Files.walk(folder)) {
-                all = tree.sorted(Comparator.reverseOrder()).toList();
-            }
-            for (Path path : all) {
-                Files.delete(path);
-            }
-        }
-        Files.createDirectories(folder);
     }
 }

@@ -62,7 +62,9 @@ abstract class ServerCommand implements Command {
         check(directory, arguments);
 
         directory.create();
+        FormerFiles former;
         try (DataDir.Lock lock = directory.lock()) {
+            former = new FormerFiles(List.of(directory.conf(), directory.recoveryConf(), directory.rewindSignal()));
             prepare(directory, arguments);
             ConfFile conf = new ConfFile(directory.conf());
             if (!endpoints.isEmpty()) {
@@ -75,11 +77,30 @@ abstract class ServerCommand implements Command {
             conf.save();
             if (!arguments.has(DAEMON)) {
                 lock.tell(ProcessHandle.current().pid());
-                return new Server(directory).run();
+                int status = new Server(directory).run();
+                if (status == ExitStatus.BAD_CONFIGURATION) {
+                    undo(former, directory);
+                }
+                return status;
             }
         }
-        return new Daemon(directory)
+        int status = new Daemon(directory)
                 .start(List.of(background(), directory.path().toString()));
+        if (status == ExitStatus.BAD_CONFIGURATION) {
+            try (DataDir.Lock lock = directory.lock()) {
+                lock.tell(ProcessHandle.current().pid());
+                undo(former, directory);
+            }
+        }
+        return status;
+    }
+
+    private static void undo(FormerFiles former, DataDir directory) throws IOException {
+        if (former.restore()) {
+            // A directory is known by lockstep.conf, which a new one has not had before.
+            directory.initialize();
+            System.err.println("lockstep: the configuration in " + directory.path() + " is what it was before");
+        }
     }
 
     private static void checkSetting(String setting) {

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -60,6 +62,13 @@ final class ServerIT {
 
             Result unknown = server.tryShell("frobnicate");
             assertEquals(2, unknown.status());
+
+            Result noBundle = server.tryShell("install", "nosuch.jar");
+            assertEquals(1, noBundle.status());
+            assertTrue(noBundle.err().startsWith("nosuch.jar cannot be installed: "), noBundle::toString);
+            assertFalse(noBundle.err().contains("Exception"), noBundle::toString);
+            assertEquals(1, server.tryShell("start", "nosuch").status());
+
             assertTrue(unknown.err().contains("\"frobnicate\""), unknown::toString);
         }
     }
@@ -171,13 +180,34 @@ final class ServerIT {
     }
 
     @Test
-    void aBadConfigurationEndsTheServerWithFileLineAndReason() throws IOException {
-        ServerProcess server = ServerProcess.primary(folder.resolve("p"), "--set", "wal_bufers=1MB");
-        try (server) {
-            Result refused = server.tryStart();
-            assertEquals(78, refused.status(), refused::toString);
-            assertTrue(
-                    refused.err().contains("lockstep.conf:5: wal_bufers = 1MB: unknown parameter"), refused::toString);
+    void aBadConfigurationEndsTheServerWithFileLineAndReasonAndNothingOfItIsKept() throws IOException {
+        String directory = folder.resolve("p").toString();
+        Result refused = lockstep("primary", directory, "--set", "wal_bufers=1MB", "--daemon");
+        assertEquals(78, refused.status(), refused::toString);
+        assertTrue(refused.err().contains("lockstep.conf:5: wal_bufers = 1MB: unknown parameter"), refused::toString);
+        try (ServerProcess server = primary().start()) {
+            server.stop();
+            Result again = lockstep("primary", directory, "--set", "wal_buffers=1XB");
+            assertEquals(78, again.status(), again::toString);
+            assertTrue(again.err().contains("is what it was before"), again::toString);
+            server.start();
+        }
+    }
+
+    @Test
+    void aServerThatCannotListenSaysSoAndListensWhenItCan() throws IOException {
+        int port = Pair.freePort();
+        String endpoint = "tcp://127.0.0.1:" + port;
+        try (ServerProcess server = ServerProcess.primary(folder.resolve("p"), "--listen", endpoint)) {
+            try (ServerSocket taken = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                assertTrue(taken.isBound());
+                Result started = server.tryStart();
+                assertEquals(1, started.status(), started::toString);
+                assertTrue(
+                        started.err().contains("goes on trying: it cannot listen on " + endpoint + ": "),
+                        started::toString);
+            }
+            server.await(() -> server.shell("status").contains(endpoint + "  listening"));
         }
     }
 

@@ -11,12 +11,14 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** A directory of this machine's file system. */
+/** A directory of this machine's file system. What is made in it is for its owner only; what is replaced keeps its mode. */
 public final class FileDisk implements Disk {
     private static final int MIN_BLOCK_BYTES = 4096;
 
@@ -25,6 +27,8 @@ public final class FileDisk implements Disk {
 
     private static final int ZERO_CHUNK_BYTES = 1 << 20;
     private static final String TEMPORARY = ".tmp";
+    private static final FileAttribute<?> OWNER_ONLY =
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
     private final Path root;
     private final int blockBytes;
@@ -119,10 +123,12 @@ public final class FileDisk implements Disk {
         try {
             FileChannel channel = FileChannel.open(
                     file,
-                    StandardOpenOption.READ,
-                    StandardOpenOption.WRITE,
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.TRUNCATE_EXISTING);
+                    Set.of(
+                            StandardOpenOption.READ,
+                            StandardOpenOption.WRITE,
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.TRUNCATE_EXISTING),
+                    OWNER_ONLY);
             syncDirectory(file);
             return new File(file, channel, SyncMethod.FDATASYNC);
         } catch (IOException e) {
@@ -137,11 +143,10 @@ public final class FileDisk implements Disk {
     private static void replace(Path file, Filler filler) throws IOException {
         Path temporary = file.resolveSibling(file.getFileName() + TEMPORARY);
         try {
+            // One that a crash left behind may have another mode.
+            Files.deleteIfExists(temporary);
             try (FileChannel channel = FileChannel.open(
-                    temporary,
-                    StandardOpenOption.WRITE,
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.TRUNCATE_EXISTING)) {
+                    temporary, Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW), OWNER_ONLY)) {
                 filler.fill(channel);
                 channel.force(true);
             }

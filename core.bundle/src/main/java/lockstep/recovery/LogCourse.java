@@ -1,8 +1,11 @@
 package lockstep.recovery;
 
+import java.io.IOException;
 import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitStatus;
+import lockstep.io.Disk;
 import lockstep.transport.api.Epoch;
+import lockstep.transport.api.Lsn;
 import lockstep.wal.TimelineHistory;
 
 /**
@@ -22,6 +25,12 @@ import lockstep.wal.TimelineHistory;
  * <p>A bare position, without timeline and epoch, is taken for one of this log.
  */
 public record LogCourse(TimelineHistory history, Epochs epochs) {
+    /** Returns that of the log in a data directory, which has a control file. */
+    public static LogCourse of(Disk disk) throws IOException {
+        ControlFile control = ControlFile.read(disk);
+        return new LogCourse(control.identity(disk).history(), control.epochs());
+    }
+
     /** Returns where a commit of the present timeline stands. */
     public CommitPosition position(long lsn) {
         int number = epochs.list().get(0).number();
@@ -39,26 +48,53 @@ public record LogCourse(TimelineHistory history, Epochs epochs) {
      * @param isReleased whether what ends there in this log is released or, on a standby, applied
      */
     public CommitStatus status(CommitPosition asked, boolean isReleased) {
-        CommitStatus here = isReleased ? CommitStatus.COMMITTED : CommitStatus.IN_DOUBT;
+        return answer(asked, isReleased).status();
+    }
+
+    /**
+     * What has become of a commit.
+     *
+     * @param reason where this log and that of the commit differ, for people; empty if they do not
+     */
+    public record Answer(CommitStatus status, String reason) {}
+
+    /** Returns what has become of a commit, and why; {@code isReleased} as above. */
+    public Answer answer(CommitPosition asked, boolean isReleased) {
         int timeline = asked.timeline();
         if (timeline != 0) {
             if (!history.contains(timeline)) {
-                return timeline > history.timeline() ? CommitStatus.IN_DOUBT : CommitStatus.LOST;
+                return timeline > history.timeline()
+                        ? new Answer(
+                                CommitStatus.IN_DOUBT,
+                                "this log has no timeline " + timeline + ", its newest is " + history.timeline()
+                                        + ": a server that has it can tell")
+                        : new Answer(CommitStatus.LOST, "this log never was on timeline " + timeline);
             }
             if (asked.lsn() > history.endOf(timeline)) {
-                return CommitStatus.LOST;
+                return new Answer(
+                        CommitStatus.LOST,
+                        "this log left timeline " + timeline + " at " + Lsn.text(history.endOf(timeline)));
             }
         }
         int epoch = asked.epoch();
         if (epoch != 0) {
             if (!epochs.contains(epoch)) {
                 boolean mayCome = epoch > epochs.last().number() && (timeline == 0 || !isReleased);
-                return mayCome ? CommitStatus.IN_DOUBT : CommitStatus.LOST;
+                return mayCome
+                        ? new Answer(
+                                CommitStatus.IN_DOUBT,
+                                "this log has no epoch " + epoch + ", its newest is "
+                                        + epochs.last().number() + ": a server that has it can tell")
+                        : new Answer(CommitStatus.LOST, "this log has another epoch there");
             }
-            if (asked.lsn() > epochs.endOf(epoch, Long.MAX_VALUE) || asked.lsn() <= epochs.startOf(epoch)) {
-                return CommitStatus.LOST;
+            long endLsn = epochs.endOf(epoch, Long.MAX_VALUE);
+            if (asked.lsn() > endLsn || asked.lsn() <= epochs.startOf(epoch)) {
+                return new Answer(
+                        CommitStatus.LOST,
+                        "epoch " + epoch + " of this log begins at " + Lsn.text(epochs.startOf(epoch))
+                                + (endLsn == Long.MAX_VALUE ? "" : " and ends at " + Lsn.text(endLsn)));
             }
         }
-        return here;
+        return new Answer(isReleased ? CommitStatus.COMMITTED : CommitStatus.IN_DOUBT, "");
     }
 }

@@ -5,7 +5,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import lockstep.config.ServerConfiguration;
+import lockstep.io.Step;
+import lockstep.io.ThreadWorkers;
+import lockstep.io.Worker;
 import lockstep.security.Security;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
@@ -28,7 +32,8 @@ import org.slf4j.LoggerFactory;
  * Listens for standbys on the configured endpoints ({@code listen_addresses}), each through the transport of its scheme,
  * while this server serves standbys. Knows no role: a primary and a standby each register their {@link WalSenders} while
  * they can serve, and with a change of the role others take their place. Transports come and go as well: an endpoint whose
- * transport is not there waits for it. Thread-safe.
+ * transport is not there waits for it. One that cannot be listened on, because its port is taken or a file of its is not as it must
+ * be, is tried again every few seconds, for what is in the way is removed without a word to us. Thread-safe.
  */
 @Component(
         service = Listeners.class,
@@ -36,6 +41,11 @@ import org.slf4j.LoggerFactory;
         configurationPid = ServerConfiguration.PID,
         configurationPolicy = ConfigurationPolicy.REQUIRE)
 public final class Listeners {
+    private static final long RETRY_NANOS = 2_000_000_000;
+
+    /** How much longer than an attempt the pause after it is: who is slow to say no is asked seldom. */
+    private static final int RETRY_FACTOR = 10;
+
     private static final String NOT_SERVING = "the server cannot serve standbys now";
     private static final Logger log = LoggerFactory.getLogger(Listeners.class);
 
@@ -53,18 +63,28 @@ public final class Listeners {
         }
     }
 
+    /**
+     * Why an endpoint is not listened on.
+     *
+     * @param mayPass whether it may without a change of ours or of the transports
+     */
+    private record Trouble(String reason, boolean mayPass) {}
+
     private final List<Transport> transports = new ArrayList<>();
     private final Map<Endpoint, Listener> open = new LinkedHashMap<>();
-    private final Map<Endpoint, String> troubles = new LinkedHashMap<>();
+    private final Map<Endpoint, Trouble> troubles = new LinkedHashMap<>();
     private final Security security;
+    private final Worker worker;
     private List<Endpoint> endpoints;
     private WalSenders senders;
+    private long retryNanos;
 
     /** Listens nowhere yet. */
     @Activate
     public Listeners(ServerConfiguration configuration, @Reference Security security) {
         this.security = security;
         endpoints = endpoints(configuration);
+        worker = new ThreadWorkers().start("listeners", this::retry);
     }
 
     private static List<Endpoint> endpoints(ServerConfiguration values) {
@@ -120,7 +140,7 @@ public final class Listeners {
             policyOption = ReferencePolicyOption.GREEDY,
             unbind = "removeSenders")
     synchronized void setSenders(WalSenders serving) {
-        close();
+        closeAll();
         senders = serving;
         listen();
     }
@@ -129,7 +149,7 @@ public final class Listeners {
     synchronized void removeSenders(WalSenders leaving) {
         if (senders == leaving) {
             senders = null;
-            close();
+            closeAll();
         }
     }
 
@@ -137,15 +157,31 @@ public final class Listeners {
         if (senders == null) {
             return;
         }
+        long started = System.nanoTime();
         for (Endpoint endpoint : endpoints) {
             if (!open.containsKey(endpoint)) {
                 listen(endpoint);
             }
         }
+        long ended = System.nanoTime();
+        retryNanos = ended + RETRY_NANOS + (ended - started) * RETRY_FACTOR;
+        worker.wake();
+    }
+
+    private synchronized long retry() {
+        if (senders == null || troubles.values().stream().noneMatch(Trouble::mayPass)) {
+            return Step.UNTIL_WOKEN;
+        }
+        long left = retryNanos - System.nanoTime();
+        if (left > 0) {
+            return left;
+        }
+        listen();
+        return RETRY_NANOS;
     }
 
     private void listen(Endpoint endpoint) {
-        String trouble = "there is no transport for " + endpoint.scheme() + "://";
+        Trouble trouble = new Trouble("there is no transport for " + endpoint.scheme() + "://", false);
         for (Transport transport : transports) {
             if (transport.scheme().equals(endpoint.scheme())) {
                 try {
@@ -154,35 +190,62 @@ public final class Listeners {
                     troubles.remove(endpoint);
                     log.info("listening on {}", listener.endpoint());
                     return;
-                } catch (TransportException | IllegalStateException e) {
-                    trouble = e.getMessage();
+                } catch (TransportException e) {
+                    trouble = new Trouble(reason(endpoint, e), true);
+                } catch (IllegalStateException e) {
+                    trouble = new Trouble(reason(endpoint, e), false);
                 }
             }
         }
         if (!trouble.equals(troubles.put(endpoint, trouble))) {
-            log.warn("not listening on {}: {}", endpoint, trouble);
+            log.warn("not listening on {}: {}", endpoint, trouble.reason());
         }
+    }
+
+    /** Returns why, without where: most transports say that, too. */
+    private static String reason(Endpoint endpoint, Exception failure) {
+        return String.valueOf(failure.getMessage()).replace("cannot listen on " + endpoint + ": ", "");
+    }
+
+    /** Returns which endpoints cannot be listened on although this server would, and why, for people; empty if there are none. */
+    public synchronized String trouble() {
+        return troubles.entrySet().stream()
+                .map(entry -> "it cannot listen on " + entry.getKey() + ": "
+                        + entry.getValue().reason())
+                .collect(Collectors.joining("; "));
     }
 
     /** Returns each endpoint and how it stands. */
     public synchronized List<View> view() {
-        String otherwise = senders == null ? NOT_SERVING : "not listening";
         List<View> views = new ArrayList<>();
         for (Endpoint endpoint : endpoints) {
             Listener listener = open.get(endpoint);
-            views.add(
-                    listener == null
-                            ? new View(endpoint.toString(), troubles.getOrDefault(endpoint, otherwise))
-                            : new View(listener.endpoint().toString(), View.LISTENING));
+            Trouble trouble = troubles.get(endpoint);
+            if (listener != null) {
+                views.add(new View(listener.endpoint().toString(), View.LISTENING));
+            } else if (trouble != null) {
+                views.add(new View(endpoint.toString(), "not listening: " + trouble.reason()));
+            } else {
+                views.add(new View(endpoint.toString(), senders == null ? NOT_SERVING : "not listening"));
+            }
         }
         return views;
     }
 
     /** Listens nowhere any more. */
-    @Deactivate
-    synchronized void close() {
+    private void closeAll() {
         open.values().forEach(Listener::close);
         open.clear();
         troubles.clear();
+    }
+
+    /** Ends. */
+    @Deactivate
+    void close() {
+        worker.close();
+        synchronized (this) {
+            senders = null;
+            closeAll();
+        }
     }
 }

@@ -1,5 +1,6 @@
 package lockstep.server;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.ObjIntConsumer;
 import lockstep.io.Shutdown;
 import org.osgi.service.component.annotations.Activate;
@@ -17,6 +18,7 @@ public final class LauncherShutdown implements Shutdown {
     private static final Logger log = LoggerFactory.getLogger(LauncherShutdown.class);
 
     private final ObjIntConsumer<String> launcher;
+    private final AtomicBoolean begun = new AtomicBoolean();
 
     /** Made by the framework. */
     @Activate
@@ -26,6 +28,9 @@ public final class LauncherShutdown implements Shutdown {
 
     @Override
     public void shutdown(int status, String reason) {
+        if (!begun.compareAndSet(false, true)) {
+            return;
+        }
         log.info("The server ends with exit status {}: {}", status, reason);
         launcher.accept(reason, status);
     }

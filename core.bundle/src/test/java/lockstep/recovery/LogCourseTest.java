@@ -50,6 +50,21 @@ class LogCourseTest {
         assertEquals(expected, PROMOTED.status(CommitPosition.parse(position), released));
     }
 
+    @ParameterizedTest(name = "{0}: {1}")
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "3/4/0/4800 | this log has no timeline 3, its newest is 2: a server that has it can tell",
+                "2/4/0/4800 | this log has no epoch 4, its newest is 3: a server that has it can tell",
+                "1/2/0/3008 | this log left timeline 1 at 0/3000",
+                "1/1/0/2008 | epoch 1 of this log begins at 0/1000 and ends at 0/2000",
+                "2/3/0/3800 | ''",
+            })
+    void whereALogCannotHaveTheCommitTheAnswerSaysWhy(String position, String reason) {
+        assertEquals(
+                reason, PROMOTED.answer(CommitPosition.parse(position), false).reason());
+    }
+
     @ParameterizedTest
     @CsvSource({"1008, 1/1/0/1008", "2000, 1/1/0/2000", "2008, 1/2/0/2008", "3000, 1/2/0/3000", "3008, 2/3/0/3008"})
     void aPositionNamesTheTimelineAndTheEpochOfTheRecordThatEndsThere(String lsn, String text) {

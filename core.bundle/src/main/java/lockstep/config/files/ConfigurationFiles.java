@@ -341,7 +341,6 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         if (!problems.isEmpty()) {
             refused = true;
             String reason = "the configuration is refused:\n" + String.join("\n", problems);
-            log.error(reason);
             shutdown.shutdown(Shutdown.BAD_CONFIGURATION, reason);
         }
     }

@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Dictionary;
 import java.util.List;
 import java.util.Map;
@@ -141,6 +142,7 @@ class ConfigurationFilesTest {
 
         files.prepareToFollow("tcp://h:2,tcp://h:3");
         String made = read("recovery.conf");
+        assertEquals("rw-------", mode("recovery.conf"), "it may hold a password");
         assertTrue(made.contains("\nprimary_conninfo = 'tcp://h:2,tcp://h:3,tcp://h:1'\n"), made);
         assertTrue(made.contains("\napplication_name = s9\n"), made);
         assertEquals(List.of("lockstep.primary", "lockstep.server"), pids(), "nothing has changed yet");
@@ -195,9 +197,11 @@ class ConfigurationFilesTest {
     @Test
     void setReachesTheFileAndConfigAdminBeforeItReturns() throws Exception {
         write("lockstep.conf", "# mine\nwal_keep_size = 2GB # enough\n");
+        Files.setPosixFilePermissions(directory.resolve("lockstep.conf"), PosixFilePermissions.fromString("rw-r-----"));
         start();
         assertFalse(files.set("Wal_Keep_Size", "3 GB"));
         assertEquals("# mine\nwal_keep_size = 3GB # enough\n", read("lockstep.conf"));
+        assertEquals("rw-r-----", mode("lockstep.conf"), "as the operator has set it");
         assertEquals("3GB", properties("lockstep.server").get("walKeepSize"));
         assertEquals("3GB", files.get("wal_keep_size").orElseThrow().value());
     }
@@ -313,6 +317,10 @@ class ConfigurationFilesTest {
 
     private void write(String name, String text) throws IOException {
         Files.writeString(directory.resolve(name), text);
+    }
+
+    private String mode(String name) throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(directory.resolve(name)));
     }
 
     private String read(String name) throws IOException {

@@ -16,8 +16,10 @@ import jdk.net.ExtendedSocketOptions;
 import lockstep.io.DataDirectory;
 import lockstep.io.Hindrance;
 import lockstep.io.Readiness;
+import lockstep.send.Listeners;
 import lockstep.shell.wire.FrameChannel;
 import org.apache.felix.gogo.jline.Shell;
+import org.apache.felix.gogo.runtime.CommandProcessorImpl;
 import org.apache.felix.service.command.CommandProcessor;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
@@ -46,7 +48,7 @@ public final class AttachServer {
 
     private final Path directory;
     private final UserPrincipal owner;
-    private final CommandProcessor processor;
+    private final CommandProcessorImpl processor;
     private final Shell shell;
     private final Set<AttachSession> sessions = ConcurrentHashMap.newKeySet();
     private final ServerSocketChannel socket;
@@ -65,11 +67,18 @@ public final class AttachServer {
             policyOption = ReferencePolicyOption.GREEDY)
     private volatile Hindrance hindrance;
 
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    private volatile Listeners listeners;
+
     /** Opens the socket. */
     @Activate
     public AttachServer(@Reference DataDirectory data, @Reference CommandProcessor processor, @Reference Shell shell)
             throws IOException {
-        this.processor = processor;
+        // Gogo has one kind only; its sessions are made of it.
+        this.processor = (CommandProcessorImpl) processor;
         this.shell = shell;
         directory = data.path();
         owner = Files.getOwner(directory);
@@ -132,12 +141,19 @@ public final class AttachServer {
     }
 
     private boolean isReady() {
-        return ready != null;
+        return ready != null && trouble().isEmpty();
     }
 
     private String obstacle() {
         Hindrance present = hindrance;
-        return present == null ? "" : present.reason();
+        String reason = present == null ? "" : present.reason();
+        return reason.isEmpty() ? trouble() : reason;
+    }
+
+    /** Who is told to listen is not ready before he does. */
+    private String trouble() {
+        Listeners present = listeners;
+        return present == null ? "" : present.trouble();
     }
 
     /** Closes the socket and ends what the clients run. */

@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import lockstep.shell.command.Completions;
 import lockstep.shell.command.Operator;
 import lockstep.shell.wire.Frame;
 import lockstep.shell.wire.FrameChannel;
@@ -19,7 +20,7 @@ import lockstep.shell.wire.Request;
 import lockstep.shell.wire.WindowSize;
 import org.apache.felix.gogo.jline.Shell;
 import org.apache.felix.gogo.runtime.CommandNotFoundException;
-import org.apache.felix.service.command.CommandProcessor;
+import org.apache.felix.gogo.runtime.CommandProcessorImpl;
 import org.apache.felix.service.command.CommandSession;
 import org.apache.felix.service.command.Converter;
 import org.apache.felix.service.command.Function;
@@ -62,7 +63,7 @@ final class AttachSession {
 
     private final String operator;
     private final FrameChannel channel;
-    private final CommandProcessor processor;
+    private final CommandProcessorImpl processor;
     private final Shell shell;
     private final Path directory;
     private final BooleanSupplier ready;
@@ -74,7 +75,7 @@ final class AttachSession {
             String name,
             String operator,
             FrameChannel channel,
-            CommandProcessor processor,
+            CommandProcessorImpl processor,
             Shell shell,
             Path directory,
             BooleanSupplier ready,
@@ -155,13 +156,10 @@ final class AttachSession {
                 out.println(session.format(result, Converter.INSPECT));
             }
             return OK;
-        } catch (CommandNotFoundException e) {
-            complain(channel, "there is no command \"" + e.getCommand() + "\"; \"help\" lists those there are");
-            return NO_SUCH_COMMAND;
         } catch (Exception e) {
             log.debug("\"{}\" failed", line, e);
-            complain(channel, e.getMessage() == null ? e.toString() : e.getMessage());
-            return FAILED;
+            complain(channel, PromptSession.message(e));
+            return e instanceof CommandNotFoundException ? NO_SUCH_COMMAND : FAILED;
         }
     }
 
@@ -169,8 +167,9 @@ final class AttachSession {
         try (LineDisciplineTerminal terminal =
                 new LineDisciplineTerminal("attach", prompt.terminal(), channel.stream(Frame.Kind.OUT), UTF_8)) {
             terminal.setSize(size(prompt.size()));
-            CommandSession session = processor.createSession(terminal.input(), terminal.output(), terminal.output());
+            CommandSession session = new PromptSession(processor, terminal.input(), terminal.output());
             prepare(session, prompt.directory());
+            Completions.enter(session);
             session.put(Shell.VAR_TERMINAL, terminal);
             session.put(LineReader.HISTORY_FILE, directory.resolve(HISTORY));
             // Leaving is typing the end of the input, so that the shell ends in one way only.

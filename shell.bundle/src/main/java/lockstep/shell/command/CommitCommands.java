@@ -48,7 +48,7 @@ public final class CommitCommands {
                     String timeline,
             @Descriptor("N: the epoch that the commit was written in") @Parameter(names = "--epoch", absentValue = "0")
                     String epoch,
-            @Descriptor("one JSON object: status, lsn; or released, lsn")
+            @Descriptor("one JSON object: status, lsn, reason; or released, lsn")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("status LSN | status TIMELINE/EPOCH/LSN, as put --json shows it | release LSN") String... words)
@@ -71,25 +71,29 @@ public final class CommitCommands {
     }
 
     private String status(CommitPosition position, boolean json) throws IOException {
-        String status = find(position).name().replace('_', ' ');
+        boolean isReleased = isReleased(position.lsn());
+        LogCourse.Answer answer = LogCourse.of(disk).answer(position, isReleased);
+        String status = answer.status().name().replace('_', ' ');
         return json
-                ? new Fields().text(STATUS, status).lsn("lsn", position.lsn()).json()
-                : status;
+                ? new Fields()
+                        .text(STATUS, status)
+                        .lsn("lsn", position.lsn())
+                        .text("reason", answer.reason())
+                        .json()
+                : status + (answer.reason().isEmpty() ? "" : ": " + answer.reason());
     }
 
-    private CommitStatus find(CommitPosition position) throws IOException {
+    /** Returns whether what ends there in the log of this server is released or, on a standby, applied. */
+    private boolean isReleased(long lsn) throws IOException {
         if (server.findStandby().isPresent()) {
             if (!ControlFile.exists(disk)) {
                 throw new IOException("there is no WAL here yet: this standby has not finished its base backup");
             }
-            long appliedLsn = server.findStandby().get().report().redo().appliedLsn();
-            ControlFile control = ControlFile.read(disk);
-            return new LogCourse(control.identity(disk).history(), control.epochs())
-                    .status(position, position.lsn() <= appliedLsn);
+            return lsn <= server.findStandby().get().report().redo().appliedLsn();
         }
         Primary primary = server.primary("commits are made");
         Commits commits = primary.commits().orElseThrow(() -> LocalServer.notRunning(primary));
-        return commits.status(position);
+        return commits.status(new CommitPosition(0, 0, lsn)) == CommitStatus.COMMITTED;
     }
 
     private String release(long lsn, String operator, boolean json) throws IOException {

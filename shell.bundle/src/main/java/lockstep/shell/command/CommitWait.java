@@ -53,7 +53,8 @@ final class CommitWait {
                 .flatMap(Primary::commits)
                 .map(commits -> commits.receipt(commit).position().toString())
                 .orElse(Lsn.text(commit.lsn()));
-        return "the commit at " + Lsn.text(commit.lsn()) + " is IN DOUBT: " + Text.detail(commit.outcome())
+        return "the commit at " + Lsn.text(commit.lsn()) + " is IN DOUBT: "
+                + commit.outcome().detail()
                 + ". It is in the WAL of this server, and becomes visible when it is as safe as "
                 + commit.level().parameterValue() + " says. Ask later: commit status " + place;
     }

@@ -36,7 +36,8 @@ import org.HdrHistogram.Recorder;
  * acknowledgement, as any client would measure it.
  *
  * <p><b>The end</b> comes with the last record, after the time given, or with the first failure. What is in flight then is
- * waited for; only an interruption leaves it behind, and it is counted as in doubt.
+ * waited for: after the last record until it is acknowledged, otherwise for some seconds. What that, or an interruption,
+ * leaves behind is counted as in doubt.
  *
  * <p>Threads: a load is run once, by one thread; its clients have a thread each, {@code load-1} and so on, which have
  * ended when {@link #run} returns.
@@ -45,6 +46,9 @@ final class Load {
     static final double MEDIAN = 50;
     static final double P99 = 99;
     static final double P999 = 99.9;
+
+    /** How long after the end what is in flight is waited for. */
+    static final int LAST_WAIT_S = 3;
 
     private static final long MAX_LATENCY_NANOS = TimeUnit.HOURS.toNanos(1);
     private static final int LATENCY_DIGITS = 3;
@@ -79,7 +83,7 @@ final class Load {
      * @param commits acknowledged commits
      * @param failed commits that were refused
      * @param localOnly acknowledged commits that got less than they asked for
-     * @param inDoubt commits that were not waited for, because the load was interrupted
+     * @param inDoubt commits that were not waited for, because the load was interrupted or had ended
      * @param bytes the size of the values acknowledged
      * @param latencies of acknowledged commits, in nanoseconds
      */
@@ -183,9 +187,8 @@ final class Load {
     private final LongAdder inDoubt = new LongAdder();
     private final LongAdder bytes = new LongAdder();
     private final AtomicReference<Exception> failure = new AtomicReference<>();
-    private volatile boolean stopping;
+    private volatile long endNanos;
     private boolean interrupted;
-    private long endNanos;
 
     Load(Plan plan) {
         this.plan = plan;
@@ -219,7 +222,10 @@ final class Load {
                 ended = running.await(1, TimeUnit.SECONDS);
             } catch (InterruptedException e) {
                 interrupted = true;
-                stopping = true;
+                end();
+                clients.forEach(client -> client.thread.interrupt());
+            }
+            if (System.nanoTime() - endNanos > TimeUnit.SECONDS.toNanos(LAST_WAIT_S)) {
                 clients.forEach(client -> client.thread.interrupt());
             }
             interval = recorder.getIntervalHistogram(interval);
@@ -257,7 +263,15 @@ final class Load {
 
     private void fail(Exception cause) {
         failure.compareAndSet(null, cause);
-        stopping = true;
+        end();
+    }
+
+    /** Has no client begin another commit. */
+    private synchronized void end() {
+        long now = System.nanoTime();
+        if (now - endNanos < 0) {
+            endNanos = now;
+        }
     }
 
     /** Commits, in a thread of its own. */
@@ -305,9 +319,7 @@ final class Load {
 
         private boolean takeNext() {
             try {
-                return !stopping
-                        && System.nanoTime() - endNanos < 0
-                        && plan.records().next(item);
+                return System.nanoTime() - endNanos < 0 && plan.records().next(item);
             } catch (IOException | RuntimeException e) {
                 fail(e);
                 return false;

@@ -209,10 +209,15 @@ public final class LoadCommand {
         }
         String report = report(result).present(json);
         Optional<Exception> failure = load.failure();
-        if (failure.isEmpty()) {
+        if (failure.isEmpty() && result.inDoubt() == 0) {
             return report;
         }
         console.out().println(report);
+        if (failure.isEmpty()) {
+            throw new IllegalStateException(Text.count(result.inDoubt(), "commit")
+                    + " in the WAL of this server had not been acknowledged " + Load.LAST_WAIT_S
+                    + " s after the end of the load and may become visible later: IN DOUBT");
+        }
         String message = failure.get().getMessage();
         throw new IllegalStateException(
                 "the load ended early: " + (message == null ? failure.get() : message), failure.get());

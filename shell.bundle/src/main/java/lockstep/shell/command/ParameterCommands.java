@@ -35,6 +35,14 @@ public final class ParameterCommands {
         return found;
     }
 
+    /** Returns the names of all parameters; empty while they are not known. */
+    List<String> names() {
+        Parameters found = parameters;
+        return found == null
+                ? List.of()
+                : found.all().stream().map(Parameter::name).sorted().toList();
+    }
+
     /** Shows one parameter or all. */
     @Descriptor("show a parameter with all there is to know of it, or all parameters")
     public String show(

@@ -91,9 +91,8 @@ public final class StoreCommands {
         PendingCommit commit = asked.isPresent() ? transaction.commit(asked.get()) : transaction.commit();
         boolean inTime = wait.await(commit, timeoutNanos);
         long micros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - started);
-        String shown = json
-                ? receipt(commit, micros).json()
-                : "COMMIT " + Lsn.text(commit.lsn()) + ' ' + Text.outcome(commit.outcome());
+        String shown =
+                json ? receipt(commit, micros).json() : "COMMIT " + Lsn.text(commit.lsn()) + ' ' + commit.outcome();
         if (inTime) {
             return shown;
         }
@@ -109,8 +108,8 @@ public final class StoreCommands {
                 .text("level", commit.level().parameterValue());
         Optional<CommitReceipt> found =
                 server.findPrimary().flatMap(Primary::commits).map(commits -> commits.receipt(commit));
-        found.ifPresent(receipt -> fields.text("outcome", Text.kind(receipt.outcome()))
-                .text("detail", Text.detail(receipt.outcome()))
+        found.ifPresent(receipt -> fields.text("outcome", receipt.outcome().kind())
+                .text("detail", receipt.outcome().detail())
                 .text("receipt", receipt.position().toString())
                 .micros("flushed_us", receipt.flushedMicros())
                 .micros("released_us", receipt.releasedMicros()));

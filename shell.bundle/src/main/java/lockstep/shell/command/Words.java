@@ -49,6 +49,10 @@ final class Words {
         return words.get(index);
     }
 
+    List<String> all() {
+        return words;
+    }
+
     Optional<String> find(int index) {
         return index < words.size() ? Optional.of(words.get(index)) : Optional.empty();
     }

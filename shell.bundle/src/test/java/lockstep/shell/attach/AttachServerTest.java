@@ -24,6 +24,8 @@ import org.apache.felix.gogo.jline.Shell;
 import org.apache.felix.gogo.runtime.CommandProcessorImpl;
 import org.apache.felix.gogo.runtime.threadio.ThreadIOImpl;
 import org.apache.felix.service.command.CommandSession;
+import org.apache.felix.service.command.Descriptor;
+import org.apache.felix.service.command.Parameter;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,12 +47,14 @@ final class AttachServerTest {
     @BeforeEach
     void start() throws IOException {
         Files.writeString(
-                Files.createDirectory(directory.resolve("etc")).resolve("gosh_profile"), "prompt = 'test> '\n");
+                Files.createDirectory(directory.resolve("etc")).resolve("gosh_profile"),
+                "prompt = 'test> '\nlearncompletions\n");
         threadIo.start();
         CommandProcessorImpl processor = new CommandProcessorImpl(threadIo);
         for (String name : new String[] {"say", "fail", "hang", "where"}) {
             processor.addCommand("test", commands, name);
         }
+        processor.addCommand("lockstep", commands, "order");
         processor.addCommand("gogo", new Builtin(), "format");
         server = new AttachServer(() -> directory, processor, new Shell(new Context(directory), processor));
     }
@@ -136,6 +140,33 @@ final class AttachServerTest {
     }
 
     @Test
+    void aPromptSaysWhatWentWrongWithoutTheNamesOfJavaClasses() throws Exception {
+        try (FrameChannel channel = ask(new Request.Prompt("/tmp", "xterm", SIZE))) {
+            type(channel, "nosuch\r");
+            String seen = readUntil(channel, "there is no command \"nosuch\"");
+            type(channel, "fail\r");
+            seen += readUntil(channel, "it went wrong");
+            type(channel, "hang\r");
+            commands.hanging.await();
+            type(channel, "\u0003");
+            seen += readUntil(channel, "interrupted");
+            assertFalse(seen.contains("Exception"), seen);
+            type(channel, "\u0004");
+            assertEquals(0, Answer.of(channel).status());
+        }
+    }
+
+    @Test
+    void theTabKeyCompletesWordsOptionsAndLevels() throws Exception {
+        try (FrameChannel channel = ask(new Request.Prompt("/tmp", "xterm", SIZE))) {
+            type(channel, "order la\t --c\tremote_a\t\r");
+            readUntil(channel, "ordered large at remote_apply");
+            type(channel, "\u0004");
+            assertEquals(0, Answer.of(channel).status());
+        }
+    }
+
+    @Test
     void whatIsNoRequestEndsOnlyItsClient() throws IOException {
         for (byte[] bytes : new byte[][] {
             "GET / HTTP/1.1\r\n\r\n".getBytes(UTF_8),
@@ -170,11 +201,12 @@ final class AttachServerTest {
         channel.send(new Frame(Frame.Kind.INPUT, UTF_8.encode(keys)));
     }
 
-    private static void readUntil(FrameChannel channel, String text) throws IOException {
+    private static String readUntil(FrameChannel channel, String text) throws IOException {
         StringBuilder seen = new StringBuilder();
         while (!seen.toString().contains(text)) {
             seen.append(new String(channel.receive().bytes(), UTF_8));
         }
+        return seen.toString();
     }
 
     private record Answer(String out, String err, int status) {
@@ -214,6 +246,12 @@ final class AttachServerTest {
 
         public String say(String word) {
             return "said " + word;
+        }
+
+        public String order(
+                @Descriptor("LEVEL") @Parameter(names = "--commit", absentValue = "") String level,
+                @Descriptor("small | large") String size) {
+            return "ordered " + size + " at " + level;
         }
 
         public void fail() {

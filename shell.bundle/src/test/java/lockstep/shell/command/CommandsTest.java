@@ -183,14 +183,18 @@ class CommandsTest {
         assertEquals("IN DOUBT", shell.run("commit status " + receipt));
         assertEquals("there is no key \"k\"", shell.fail("get k"));
         String lsn = receipt.substring("1/1/".length());
-        assertEquals("{\"status\":\"LOST\",\"lsn\":\"0/10\"}", shell.run("commit status 0/10 --epoch 1 --json"));
+        assertEquals(
+                "{\"status\":\"LOST\",\"lsn\":\"0/10\",\"reason\":\"epoch 1 of this log begins at 0/100000\"}",
+                shell.run("commit status 0/10 --epoch 1 --json"));
         shell.primary.wal().orElseThrow().awaitFlushed(Lsn.parse(lsn).value());
         assertTrue(shell.fail("commit release F/0")
                 .startsWith("no commit is released: F/0 is past the end of the log at "));
         assertEquals("1 commit released up to " + lsn + " (LOCAL_ONLY)", shell.run("commit release " + lsn));
         assertEquals("v", shell.run("get k"));
         assertEquals("COMMITTED", shell.run("commit status " + lsn + " --timeline 1 --epoch 1"));
-        assertEquals("IN DOUBT", shell.run("commit status " + lsn + " --timeline 2"));
+        assertEquals(
+                "IN DOUBT: this log has no timeline 2, its newest is 1: a server that has it can tell",
+                shell.run("commit status " + lsn + " --timeline 2"));
         assertTrue(shell.fail("commit lost 0/10").startsWith("there is no \"lost\" here; usage: commit status"));
     }
 

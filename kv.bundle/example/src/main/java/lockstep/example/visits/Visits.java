@@ -37,7 +37,7 @@ public final class Visits {
         if (!commit.await(TimeUnit.SECONDS.toNanos(PATIENCE_S))) {
             return name + "'s visit is in doubt: no standby has it so far";
         }
-        return name + " has been here " + count + " times: " + commit.outcome();
+        return "visit " + count + " of " + name + ": " + commit.outcome();
     }
 
     /** Reads how many visits there were, as of now; on a standby, as far as it has applied them. */
