@@ -55,6 +55,7 @@ import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Term;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
 import org.junit.jupiter.api.AfterEach;
@@ -531,7 +532,7 @@ class SwitchoverTest {
         assertTrue(why.contains("has come back as a standby instead"), why);
         network.cut = message -> false;
         assertFalse(a.disk.exists(PREPARED));
-        assertEquals(0, a.primary.control().fencedBy());
+        assertEquals(Term.NONE, a.primary.control().fencedBy());
         a.commitAndWait();
         assertSwitchedOver(a, b, switchOver(a, b, PATIENCE_MS).join(), 2);
     }
@@ -550,7 +551,7 @@ class SwitchoverTest {
         assertTrue(why.contains("does not say whether it has"), why);
         assertTrue(a.primary.reason().contains("repair the link"), a.primary.reason());
         assertTrue(a.disk.exists(PREPARED), "a restart makes it a standby");
-        assertEquals(2, a.primary.control().fencedBy());
+        assertEquals(new Term(2, 0), a.primary.control().fencedBy());
         CompletableFuture<Boolean> held = CompletableFuture.supplyAsync(() -> {
             a.commitAndWait();
             return true;
