@@ -194,7 +194,7 @@ final class Switchover implements Step {
         worker.close();
         if (phase == Phase.HANDED_OVER) {
             done.completeExceptionally(new IllegalStateException(doubt()));
-            wal.endInserting(() -> new NotPrimaryException(doubt() + ". This server stops", endpoints));
+            wal.endInserting(() -> new NotPrimaryException(doubt() + ". This server stops", shownEndpoints()));
         }
         return phase == Phase.HANDED_OVER || phase == Phase.FOLLOWING;
     }
@@ -218,7 +218,7 @@ final class Switchover implements Step {
 
     private void exchange() throws IOException {
         Successor standby = check();
-        log.info("switchover to \"{}\" at {} begins", plan.standby(), endpoints);
+        log.info("switchover to \"{}\" at {} begins", plan.standby(), shownEndpoints());
         parts.checkpointer().checkpoint();
         checkLag(standby);
         boolean handedOver = false;
@@ -320,7 +320,7 @@ final class Switchover implements Step {
             try {
                 Endpoint endpoint = concrete(Endpoint.parse(text), standby.address());
                 Optional<String> trouble = trouble(endpoint);
-                trouble.ifPresentOrElse(bad::add, () -> good.add(endpoint.toString()));
+                trouble.ifPresentOrElse(bad::add, () -> good.add(endpoint.uri().toString()));
             } catch (TransportException | IllegalArgumentException e) {
                 bad.add(e.getMessage());
             }
@@ -543,25 +543,31 @@ final class Switchover implements Step {
     private String doubt() {
         return "\"" + plan.standby()
                 + "\" has been told to take over, and does not say whether it has: commits wait here until that is"
-                + " known. It is as soon as that server can be reached at " + endpoints
+                + " known. It is as soon as that server can be reached at " + shownEndpoints()
                 + " or comes back as a standby: start it, or repair the link. If it is lost for good, stop this server, start it"
                 + " as a standby (it has a recovery.conf) and promote it";
     }
 
     private void follow(TookOver answer) {
         phase = Phase.FOLLOWING;
-        wal.endInserting(() -> new NotPrimaryException(moved(), endpoints));
+        wal.endInserting(() -> new NotPrimaryException(moved(), shownEndpoints()));
         log.info(
                 "\"{}\" is the primary on timeline {} from {} on; this server becomes its standby",
                 plan.standby(),
                 answer.timeline(),
                 Lsn.text(answer.startLsn()));
-        done.complete(new SwitchedOver(plan.standby(), endpoints, answer.timeline(), answer.startLsn(), pausedNanos));
+        done.complete(
+                new SwitchedOver(plan.standby(), shownEndpoints(), answer.timeline(), answer.startLsn(), pausedNanos));
         parts.role().follow();
     }
 
+    /** Returns the endpoints as they may be told to anybody: without passwords. */
+    private String shownEndpoints() {
+        return Endpoint.withoutSecrets(endpoints);
+    }
+
     private String moved() {
-        return "this server is not the primary any more: \"" + plan.standby() + "\" is, at " + endpoints
+        return "this server is not the primary any more: \"" + plan.standby() + "\" is, at " + shownEndpoints()
                 + ". Nothing of this commit was written; commit it there";
     }
 
