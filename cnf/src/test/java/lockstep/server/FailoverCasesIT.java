@@ -12,6 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import lockstep.server.CaseTable.Case;
 import lockstep.server.ServerProcess.Result;
@@ -27,6 +29,8 @@ final class FailoverCasesIT {
     private static final String NOT_NEEDED = "not needed";
     private static final String FOLLOWS = "follows";
     private static final String REFUSED_UNTIL_REWIND = "refused until rewind";
+    private static final String REFUSED_UNTIL_REBUILT = "refused until rewind, by a base backup";
+    private static final Pattern LAST_EPOCH = Pattern.compile("epochs = .*@(\\S+)");
 
     /** Much less than the log has grown meanwhile, and enough to be told of it. */
     private static final int STALL_AFTER_BYTES = 100_000;
@@ -36,6 +40,7 @@ final class FailoverCasesIT {
 
     private final int portOfA = Pair.freePort();
     private final int portOfB = Pair.freePort();
+    private final int portOfCopy = Pair.freePort();
     private final TcpProxy network = new TcpProxy(portOfA);
     private final Map<String, Runnable> courses = new LinkedHashMap<>();
     private ServerProcess a;
@@ -45,6 +50,9 @@ final class FailoverCasesIT {
     private String replicated;
 
     private String other;
+
+    /** Where the logs of {@code a} and {@code b} part, if that is not where the new timeline begins. */
+    private String parted = "";
 
     FailoverCasesIT() {
         courses.put("a commit is REPLICATED, a is killed", () -> {
@@ -81,6 +89,9 @@ final class FailoverCasesIT {
             b.start();
         });
         courses.put("a commit is REPLICATED under load, a hands over to b", this::handOverUnderLoad);
+        courses.put(
+                "a is killed, a copy of it goes on with b, a commit is REPLICATED, a is started and meets b, the copy is killed",
+                this::goOnWithACopy);
         courses.put("a commit reaches b before it is on the disk of a, a is killed", () -> {
             assumeTrue(SlowDisk.isPossible(), "a disk is made slow with strace, which is not there");
             long before = b.askLsn("flush_lsn", "status");
@@ -104,6 +115,53 @@ final class FailoverCasesIT {
         load.join();
         try {
             Pair.assertHolds(b, acked);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void goOnWithACopy() {
+        a.kill();
+        Path copied = folder.resolve("copy");
+        Result copying = ServerProcess.run(List.of("cp", "-a", a.directory().toString(), copied.toString()));
+        assertEquals(0, copying.status(), copying::toString);
+        try (ServerProcess copy = ServerProcess.primary(copied, "--listen", Pair.endpoint(portOfCopy))
+                .start()) {
+            parted = lastEpochBegan(copied);
+            b.shell("set", "primary_conninfo", Pair.endpoint(portOfCopy));
+            String told = copy.shell("put", "other", "1", "--json");
+            assertEquals("REPLICATED", ServerProcess.member(told, "outcome"));
+            other = receipt(told);
+
+            a.start();
+            CompletableFuture<Result> waiting = a.begin("put", "waiting", "1", "--json");
+            a.await(() -> a.askNumber("waiting_commits", "status") > 0);
+            b.shell("set", "primary_conninfo", Pair.endpoint(network.port()));
+            a.await(() -> !a.ask("reason", "status").isEmpty());
+            assertEquals("IN_DOUBT", ServerProcess.member(waiting.join().out(), "outcome"));
+            assertFenced(copy);
+            a.kill();
+            a.start();
+            assertFenced(copy);
+            copy.kill();
+        }
+        a.kill();
+    }
+
+    /** The old primary knows both terms, says so, and takes no commit, not even one that waits for nobody. */
+    private void assertFenced(ServerProcess by) {
+        String why = a.ask("reason", "status");
+        assertTrue(why.contains("is fenced by term " + by.ask("term", "status") + ':'), why);
+        assertTrue(why.contains("this server, of term 1/"), why);
+        Result refused = a.tryShell("put", "more", "1", "--commit", "local");
+        assertTrue(refused.status() != 0 && refused.err().contains(why), refused::toString);
+    }
+
+    private static String lastEpochBegan(Path directory) {
+        try {
+            Matcher epochs = LAST_EPOCH.matcher(Files.readString(directory.resolve("control")));
+            assertTrue(epochs.find());
+            return epochs.group(1);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -225,12 +283,15 @@ final class FailoverCasesIT {
             return FOLLOWS;
         }
         String refused = a.ask("last_error", "status");
-        assertTrue(refused.contains("lockstep rewind") && refused.contains(fork()), refused);
+        assertTrue(refused.contains("lockstep rewind") && refused.contains(parting()), refused);
         assertTrue(a.tryShell("get", "after").status() != 0);
         a.stop();
         asStandby("rewind");
         awaitStreaming(a);
-        assertTrue(a.log().contains("the WAL is rewound from ") && a.log().contains(" to " + fork()), a.log());
+        if (a.log().contains("takes a base backup")) {
+            return REFUSED_UNTIL_REBUILT;
+        }
+        assertTrue(a.log().contains("the WAL is rewound from ") && a.log().contains(" to " + parting()), a.log());
         assertTrue(Files.isDirectory(a.directory().resolve("diverged")), "what is cut off is kept");
         return REFUSED_UNTIL_REWIND;
     }
@@ -241,7 +302,10 @@ final class FailoverCasesIT {
         assertEquals(0, started.status(), started::toString);
     }
 
-    private String fork() {
+    private String parting() {
+        if (!parted.isEmpty()) {
+            return parted;
+        }
         try {
             return Files.readString(b.directory().resolve("pg_wal/00000002.history"))
                     .split("\t", -1)[1];

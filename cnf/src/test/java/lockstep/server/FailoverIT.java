@@ -187,12 +187,12 @@ final class FailoverIT {
         a.kill();
         a.start();
         assertFenced(a.tryShell("put", "more", "1", "--commit", "local"));
-        assertTrue(a.ask("reason", "status").contains("fenced by timeline 2"));
+        assertTrue(a.ask("reason", "status").contains("fenced by term 2/"));
     }
 
     private static void assertFenced(Result put) {
         assertNotEquals(0, put.status(), put::toString);
-        assertTrue(put.err().contains("fenced by timeline 2"), put::toString);
+        assertTrue(put.err().contains("fenced by term 2/"), put::toString);
     }
 
     @Test

@@ -30,6 +30,11 @@ public interface CommitPolicy {
         return Promises.KEPT.outcome(asked);
     }
 
+    /** Returns why nothing is released here ever again, so that nobody need wait; empty as long as something may be. Allocates nothing. */
+    default Optional<String> end() {
+        return Optional.empty();
+    }
+
     /** Returns why no commit of a level is taken now, for people; empty if they are taken. Allocates nothing. */
     default Optional<String> refusal(CommitLevel asked) {
         return Optional.empty();

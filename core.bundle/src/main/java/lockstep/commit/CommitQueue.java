@@ -198,6 +198,7 @@ public final class CommitQueue {
 
     private void releaseOnce() {
         lines.forEach(this::collect);
+        policy.end().ifPresent(this::abandonAll);
         if (batchSize == 0) {
             return;
         }
@@ -266,6 +267,14 @@ public final class CommitQueue {
             }
         }
         return false;
+    }
+
+    private void abandonAll(String why) {
+        for (Line line : lines.values()) {
+            for (PendingCommit commit = line.head.nextAtLevel; commit != null; commit = commit.nextAtLevel) {
+                commit.abandon(why);
+            }
+        }
     }
 
     /** Before anything of the batch is visible; so what is settled by it is in the next mark. */

@@ -27,7 +27,16 @@ public interface Commits {
      * @throws NotPrimaryException if it has handed over to another meanwhile, and where that is; nothing was written
      * @throws IllegalStateException if the server is stopping; nothing was written
      */
-    void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit);
+    default void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit) {
+        commit(records, xid, level, commit, Long.MAX_VALUE);
+    }
+
+    /**
+     * As {@link #commit(RecordGroup, int, CommitLevel, PendingCommit)}, but waits only so long for a server that hands over.
+     *
+     * @param patienceNanos after this time the commit is refused: nothing was written
+     */
+    void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit, long patienceNanos);
 
     /** Returns what is known of a commit that was made with {@link #commit} here. */
     CommitReceipt receipt(PendingCommit commit);

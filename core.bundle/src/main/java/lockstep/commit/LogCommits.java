@@ -90,20 +90,32 @@ public final class LogCommits implements Commits {
     }
 
     @Override
-    public void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit) {
+    public void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit, long patienceNanos) {
+        long began = clock.nanos();
+        ByteBuffer data = records.add(
+                xid, CommitRecord.RMGR, CommitRecord.COMMIT | CommitRecord.HAS_INFO, CommitRecord.BYTES_WITH_LEVEL);
+        new CommitRecord(clock.micros(), level.code()).encode(data);
+        do {
+            if (!wal.awaitInserting(() -> clock.nanos() - began >= patienceNanos)) {
+                throw new CommitRefusedException(
+                        "the time of the client is over, and this server still holds commits, because it"
+                                + " hands over to another. Nothing of this commit was written: commit it again");
+            }
+            // Again after a pause, which may have ended with a fence.
+            checkOpen(level);
+        } while (!wal.insertUnlessHeld(records, (startLsn, endLsn) -> queue.join(commit, level, startLsn, endLsn)));
+        if (level == CommitLevel.OFF) {
+            commit.acknowledge();
+        }
+    }
+
+    private void checkOpen(CommitLevel level) {
         if (!open) {
             throw new IllegalStateException("the server is stopping: it takes no more commits");
         }
         Optional<String> refusal = queue.refusal(level);
         if (refusal.isPresent()) {
             throw new CommitRefusedException(refusal.get());
-        }
-        ByteBuffer data = records.add(
-                xid, CommitRecord.RMGR, CommitRecord.COMMIT | CommitRecord.HAS_INFO, CommitRecord.BYTES_WITH_LEVEL);
-        new CommitRecord(clock.micros(), level.code()).encode(data);
-        wal.insert(records, (startLsn, endLsn) -> queue.join(commit, level, startLsn, endLsn));
-        if (level == CommitLevel.OFF) {
-            commit.acknowledge();
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.concurrent.locks.LockSupport;
  *   state                              {@link #outcome}
  *   waiting                            IN_DOUBT: it waits
  *   waiting, its client has given up   IN_DOUBT: how it gave up
+ *   waiting, the server is fenced      IN_DOUBT: by whom
  *   released                           what it got: REPLICATED, or LOCAL_ONLY
  * </pre>
  */
@@ -114,9 +115,19 @@ public class PendingCommit {
 
     /** Ends the wait of its client, now and for ever: {@link #await} returns at once. The commit goes on. */
     public final void cancel() {
-        giveUp("the client cancelled the wait");
+        abandon("the client cancelled the wait");
+    }
+
+    /** Ends the wait of its client because this server will never release it, and says why. */
+    final void abandon(String reason) {
+        giveUp(reason);
         cancelled = true;
         LockSupport.unpark(waiter);
+    }
+
+    /** Returns whether the wait is over for ever: cancelled, or the server will never release it. */
+    public final boolean isAbandoned() {
+        return cancelled;
     }
 
     private void giveUp(String reason) {

@@ -10,6 +10,7 @@ import lockstep.io.Workers;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.Epochs;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Term;
 import lockstep.wal.CheckpointRecord;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
@@ -64,7 +65,7 @@ final class NewSystem {
                 endLsn,
                 endLsn,
                 Epochs.first(startLsn),
-                0);
+                Term.NONE);
         control.write(disk);
         log.info("new system {}, WAL from {}", Long.toUnsignedString(systemId), Lsn.text(checkpointLsn));
         return control;

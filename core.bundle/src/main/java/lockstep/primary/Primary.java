@@ -48,6 +48,7 @@ import lockstep.send.StandbyView;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
+import lockstep.transport.api.Term;
 import lockstep.wal.EndOfRecoveryRecord;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
@@ -78,9 +79,10 @@ import org.slf4j.LoggerFactory;
  * <p><b>What is in doubt.</b> After a crash only what had been released is redone; the rest of the log waits in the commit queue, see
  * {@link InDoubt}. A standby that is opened as a primary has nothing in doubt: what it has is the log from now on.
  *
+ * <p><b>Each start</b> but the first opens an epoch, which is in the control file before any byte of it is sent.
+ *
  * <p><b>After a crash</b> the log ends where the first invalid record is. What a torn last write may have left behind that
- * place is wiped out, so that it can never be taken for WAL again, and a new epoch begins: a standby that has more of the
- * old one cuts it back. The epoch is in the control file before any byte of it is sent.
+ * place is wiped out, so that it can never be taken for WAL again, and a standby that has more of the epoch before cuts it back.
  *
  * <p><b>After a promotion</b> it goes on where the standby of this process stopped, with the resource managers open, and its
  * first record is that of a new timeline. The first checkpoint is taken in the background. If the server crashes before it,
@@ -119,6 +121,10 @@ public final class Primary implements SendingServer, AutoCloseable {
     private final DegradedLog periods;
     private final List<DegradedMode.Listener> transitionListeners = new CopyOnWriteArrayList<>();
     private final boolean takesOver;
+
+    /** A new system begins in its first epoch, and opens none. */
+    private final boolean isNew;
+
     private final Runnable wakeStartup = this::wakeStartup;
 
     private volatile PrimaryConfig config;
@@ -173,13 +179,14 @@ public final class Primary implements SendingServer, AutoCloseable {
         this.panic = panic;
         this.managers = managers;
         this.stateChanged = stateChanged;
-        ControlFile file = ControlFile.exists(disk)
-                ? ControlFile.read(disk)
-                : NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic);
+        isNew = !ControlFile.exists(disk);
+        ControlFile file = isNew
+                ? NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic)
+                : ControlFile.read(disk);
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
-        if (file.fencedBy() != 0) {
-            fenced = fencedBy(file.fencedBy());
+        if (!file.fencedBy().equals(Term.NONE)) {
+            fenced = fencedBy(file.fencedBy(), file.term());
         }
         files = new SegmentFiles(disk, identity);
         periods = new DegradedLog(disk);
@@ -353,18 +360,17 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (crashed) {
             files.truncate(endLsn, redo.bytesEndLsn());
         }
-        control.update(old -> crashed
-                ? old.with(old.epochs().next(endLsn)).with(ControlFile.State.IN_PRODUCTION)
-                : old.with(ControlFile.State.IN_PRODUCTION));
+        control.update(old -> (isNew ? old : old.with(old.epochs().next(endLsn, clock.micros())))
+                .with(ControlFile.State.IN_PRODUCTION));
         log.info(
-                "the log ends at {} ({}); epoch {}",
+                "the log ends at {} ({}); term {}",
                 Lsn.text(endLsn),
                 redo.endReason(),
-                control.get().epochs().last().number());
+                control.get().term());
         run(endLsn, crashed);
     }
 
-    private void run(long endLsn, boolean newEpoch) throws IOException {
+    private void run(long endLsn, boolean crashed) throws IOException {
         Wal wal = new Wal(walConfig(), disk, files, workers, panic, endLsn);
         wal.startInserting(redo.lastRecordLsn());
         WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
@@ -375,6 +381,7 @@ public final class Primary implements SendingServer, AutoCloseable {
                 control.get().redoLsn());
         Fence fence = new Fence(policy);
         if (!fenced.isEmpty()) {
+            fenced = fencedBy(control.get().fencedBy(), control.get().term());
             fence.raise(fenced);
         }
         marks.beginEpoch(control.get().epochs().last().number(), endLsn);
@@ -405,9 +412,11 @@ public final class Primary implements SendingServer, AutoCloseable {
             beginTimeline(wal);
             noteEpoch(wal);
             checkpointer.request();
-        } else if (newEpoch) {
+        } else {
             noteEpoch(wal);
-            checkpointer.checkpoint();
+            if (crashed) {
+                checkpointer.checkpoint();
+            }
         }
         DegradedJournal journal = new DegradedJournal(wal, periods, senders);
         DegradedMode mode = degradedMode(journal, policy, queue, endLsn);
@@ -562,29 +571,36 @@ public final class Primary implements SendingServer, AutoCloseable {
         return Optional.ofNullable(archiver).map(Archiver::status);
     }
 
-    private static String fencedBy(int timeline) {
-        return "this server is fenced by timeline " + timeline
-                + ": another server has been promoted, and this one takes no"
-                + " commits. Run it as a standby of that one";
+    private static String fencedBy(Term other, Term own) {
+        return other.timeline() > own.timeline()
+                ? "this server, of term " + own + ", is fenced by term " + other
+                        + ": another server has been promoted, and this one takes no commits. Run it as a standby of that one"
+                : "this server, of term " + own + ", is fenced by term " + other
+                        + ": another server has gone on from a copy of this log, and may have acknowledged commits that are not"
+                        + " here, so this one takes none. Run it as a standby of that one, after a rewind if need be; or, if that"
+                        + " one is to be given up, stop it and promote a standby of this one";
     }
 
     @Override
-    public synchronized void superseded(int timeline, String by) {
+    public synchronized void superseded(Term term, String by) {
         Switchover exchanging = switchover;
-        if (exchanging != null && exchanging.heardOf(timeline)) {
+        if (exchanging != null && exchanging.heardOf(term)) {
             return;
         }
-        if (timeline <= control.get().fencedBy()) {
+        ControlFile file = control.get();
+        if (!fenced.isEmpty() && term.compareTo(file.fencedBy()) <= 0) {
             return;
         }
-        fenced = fencedBy(timeline);
+        fenced = fencedBy(term, file.term());
         Running now = running;
         if (now != null) {
             now.fence().raise(fenced);
+            // So that those who wait are told.
+            now.queue().release();
         }
         log.error("{} ({} says so)", fenced, by);
         try {
-            control.update(file -> file.fenced(timeline));
+            control.update(present -> term.compareTo(present.fencedBy()) > 0 ? present.fenced(term) : present);
         } catch (IOException e) {
             log.error("the server is fenced only until its next start: {}", e.getMessage());
         }

@@ -39,6 +39,7 @@ import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.StartReplication;
 import lockstep.transport.api.Message.SwitchoverAnswer;
 import lockstep.transport.api.Message.TookOver;
+import lockstep.transport.api.Term;
 import lockstep.transport.api.TransportException;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
@@ -126,6 +127,10 @@ final class Switchover implements Step {
     private volatile Phase phase = Phase.CHECKING;
     private volatile boolean stopping;
     private volatile int heardTimeline;
+
+    /** A term heard of that has nothing to do with the standby told to take over. */
+    private volatile Term rival = Term.NONE;
+
     private volatile Worker worker;
     private boolean begun;
     private boolean fenced;
@@ -169,13 +174,14 @@ final class Switchover implements Step {
         };
     }
 
-    /** Takes note of a newer timeline; returns whether that is expected, because the other server has been told to open one. */
-    boolean heardOf(int timeline) {
-        if (phase != Phase.HANDED_OVER && phase != Phase.FOLLOWING) {
-            return false;
+    /** Takes note of a foreign term; returns whether it is expected, because the other server has been told to open a timeline. */
+    synchronized boolean heardOf(Term term) {
+        if (term.timeline() > wal.config().timeline() && (phase == Phase.HANDED_OVER || phase == Phase.FOLLOWING)) {
+            heardTimeline = Math.max(heardTimeline, term.timeline());
+            return true;
         }
-        heardTimeline = Math.max(heardTimeline, timeline);
-        return true;
+        rival = term;
+        return false;
     }
 
     /**
@@ -188,7 +194,7 @@ final class Switchover implements Step {
         worker.close();
         if (phase == Phase.HANDED_OVER) {
             done.completeExceptionally(new IllegalStateException(doubt()));
-            wal.endInserting(() -> new NotPrimaryException(doubt() + ". This server stops", endpoints));
+            wal.endInserting(() -> new NotPrimaryException(doubt() + ". This server stops", shownEndpoints()));
         }
         return phase == Phase.HANDED_OVER || phase == Phase.FOLLOWING;
     }
@@ -212,7 +218,7 @@ final class Switchover implements Step {
 
     private void exchange() throws IOException {
         Successor standby = check();
-        log.info("switchover to \"{}\" at {} begins", plan.standby(), endpoints);
+        log.info("switchover to \"{}\" at {} begins", plan.standby(), shownEndpoints());
         parts.checkpointer().checkpoint();
         checkLag(standby);
         boolean handedOver = false;
@@ -230,7 +236,6 @@ final class Switchover implements Step {
                 goOn();
             }
         }
-        phase = Phase.HANDED_OVER;
         standby.handOver(endLsn);
         Optional<TookOver> answer = awaitDecision(standby);
         if (answer.isPresent()) {
@@ -315,7 +320,7 @@ final class Switchover implements Step {
             try {
                 Endpoint endpoint = concrete(Endpoint.parse(text), standby.address());
                 Optional<String> trouble = trouble(endpoint);
-                trouble.ifPresentOrElse(bad::add, () -> good.add(endpoint.toString()));
+                trouble.ifPresentOrElse(bad::add, () -> good.add(endpoint.uri().toString()));
             } catch (TransportException | IllegalArgumentException e) {
                 bad.add(e.getMessage());
             }
@@ -383,7 +388,7 @@ final class Switchover implements Step {
                         history.timelineBefore(lsn),
                         file.epochs().last().number(),
                         lsn,
-                        history.timeline()),
+                        file.term()),
                 ANSWER_NANOS,
                 parts.workers(),
                 parts.clock());
@@ -428,20 +433,30 @@ final class Switchover implements Step {
     /** From here on a restart makes this server a standby, and it takes no commits before it has been one. */
     private void prepareToFollow() throws IOException {
         int timeline = wal.config().timeline();
-        if (parts.control().get().fencedBy() != 0) {
-            throw refused("this server has been fenced meanwhile: another one is the primary");
-        }
         parts.role().prepareToFollow(endpoints);
         fenced = true;
-        parts.control().update(file -> file.fenced(timeline + 1));
+        parts.control().update(file -> file.fenced(new Term(timeline + 1, 0)));
+        handOver();
     }
 
-    /** Commits go on, as if nothing had been. */
+    private synchronized void handOver() {
+        checkAlone();
+        phase = Phase.HANDED_OVER;
+    }
+
+    private void checkAlone() {
+        if (!rival.equals(Term.NONE)) {
+            throw refused("this server has been fenced meanwhile, by term " + rival + ": \"status\" says what to do");
+        }
+    }
+
+    /** Commits go on, as if nothing had been; those that a fence has come for meanwhile are refused. */
     private void goOn() throws IOException {
         try {
             parts.role().stayPrimary();
             if (parts.control().get().state() == ControlFile.State.SHUT_DOWN) {
-                parts.control().update(file -> (fenced ? file.fenced(0) : file).with(ControlFile.State.IN_PRODUCTION));
+                parts.control()
+                        .update(file -> (fenced ? file.fenced(rival) : file).with(ControlFile.State.IN_PRODUCTION));
             }
         } catch (IOException e) {
             parts.panic()
@@ -518,7 +533,7 @@ final class Switchover implements Step {
                         .map(ReplicationStarted.class::cast)
                         .filter(started ->
                                 started.systemId() == parts.control().get().systemId())
-                        .ifPresent(started -> heardOf(started.timeline()));
+                        .ifPresent(started -> heardTimeline = Math.max(heardTimeline, started.timeline()));
             } catch (TransportException e) {
                 log.debug("the server that was told to take over cannot be asked: {}", e.getMessage());
             }
@@ -528,25 +543,31 @@ final class Switchover implements Step {
     private String doubt() {
         return "\"" + plan.standby()
                 + "\" has been told to take over, and does not say whether it has: commits wait here until that is"
-                + " known. It is as soon as that server can be reached at " + endpoints
+                + " known. It is as soon as that server can be reached at " + shownEndpoints()
                 + " or comes back as a standby: start it, or repair the link. If it is lost for good, stop this server, start it"
                 + " as a standby (it has a recovery.conf) and promote it";
     }
 
     private void follow(TookOver answer) {
         phase = Phase.FOLLOWING;
-        wal.endInserting(() -> new NotPrimaryException(moved(), endpoints));
+        wal.endInserting(() -> new NotPrimaryException(moved(), shownEndpoints()));
         log.info(
                 "\"{}\" is the primary on timeline {} from {} on; this server becomes its standby",
                 plan.standby(),
                 answer.timeline(),
                 Lsn.text(answer.startLsn()));
-        done.complete(new SwitchedOver(plan.standby(), endpoints, answer.timeline(), answer.startLsn(), pausedNanos));
+        done.complete(
+                new SwitchedOver(plan.standby(), shownEndpoints(), answer.timeline(), answer.startLsn(), pausedNanos));
         parts.role().follow();
     }
 
+    /** Returns the endpoints as they may be told to anybody: without passwords. */
+    private String shownEndpoints() {
+        return Endpoint.withoutSecrets(endpoints);
+    }
+
     private String moved() {
-        return "this server is not the primary any more: \"" + plan.standby() + "\" is, at " + endpoints
+        return "this server is not the primary any more: \"" + plan.standby() + "\" is, at " + shownEndpoints()
                 + ". Nothing of this commit was written; commit it there";
     }
 
@@ -560,6 +581,7 @@ final class Switchover implements Step {
             if (stopping) {
                 throw refused("the server is stopping");
             }
+            checkAlone();
             if (parts.clock().nanos() - deadline >= 0) {
                 return false;
             }

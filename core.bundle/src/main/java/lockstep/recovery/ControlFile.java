@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.zip.CRC32C;
 import lockstep.io.Disk;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Term;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.WalFormat;
 import lockstep.wal.WalIdentity;
@@ -30,7 +31,8 @@ import lockstep.wal.WalLayout;
  * @param knownFlushedLsn up to where the WAL is known to have been on this disk; what is missing below it is damage
  * @param appliableLsn on a standby, up to where the primary was known to have flushed
  * @param epochs the epochs of the log
- * @param fencedBy the timeline of the primary that has replaced this one, which therefore takes no commits; 0 if none has
+ * @param fencedBy the newest term heard of that is none of this log ({@link #isForeign}): a primary takes no commits for it, a standby
+ *     passes it on; {@link Term#NONE} if there is none
  * @param format who writes the log
  */
 public record ControlFile(
@@ -45,7 +47,7 @@ public record ControlFile(
         long knownFlushedLsn,
         long appliableLsn,
         Epochs epochs,
-        int fencedBy,
+        Term fencedBy,
         WalFormat format) {
     /** Its path, relative to the data directory. */
     public static final String PATH = "control";
@@ -75,7 +77,7 @@ public record ControlFile(
             long knownFlushedLsn,
             long appliableLsn,
             Epochs epochs,
-            int fencedBy) {
+            Term fencedBy) {
         this(
                 systemId,
                 segmentBytes,
@@ -131,7 +133,7 @@ public record ControlFile(
                     Lsn.parse(value(values, "known_flushed_lsn")).value(),
                     Lsn.parse(value(values, "appliable_lsn")).value(),
                     Epochs.parse(value(values, "epochs")),
-                    Integer.parseInt(values.getOrDefault("fenced_by_timeline", "0")),
+                    Term.parse(value(values, "fenced_by")),
                     WalFormat.parse(values.getOrDefault("written_by", WalFormat.LOCKSTEP.toString())));
         } catch (IllegalArgumentException e) {
             throw new IOException("the file " + PATH + " cannot be understood: " + e.getMessage(), e);
@@ -165,7 +167,7 @@ public record ControlFile(
                 + "known_flushed_lsn = " + Lsn.text(knownFlushedLsn) + '\n'
                 + "appliable_lsn = " + Lsn.text(appliableLsn) + '\n'
                 + "epochs = " + epochs + '\n'
-                + "fenced_by_timeline = " + fencedBy + '\n'
+                + "fenced_by = " + fencedBy + '\n'
                 + "written_by = " + format + '\n';
         disk.writeAtomically(PATH, ByteBuffer.wrap((text + crcLine(text)).getBytes(StandardCharsets.UTF_8)));
     }
@@ -194,7 +196,7 @@ public record ControlFile(
                 format);
     }
 
-    /** Returns this on another timeline. */
+    /** Returns this on another timeline, which follows the present one; its epochs are not known yet, those that it left behind are gone. */
     public ControlFile with(TimelineHistory history) {
         return new ControlFile(
                 systemId,
@@ -207,13 +209,42 @@ public record ControlFile(
                 nextXid,
                 knownFlushedLsn,
                 appliableLsn,
-                epochs,
-                fencedBy,
+                epochs.before(history.endOf(timeline)),
+                newerThan(new Term(history.timeline(), 0)),
                 format);
     }
 
-    /** Returns this as a primary that opens a timeline: all WAL up to there counts, and a new epoch begins. */
-    public ControlFile promoted(TimelineHistory history) {
+    /** Returns the term of this log: its timeline, and the epoch that was opened last. */
+    public Term term() {
+        return new Term(timeline, epochs.last().number());
+    }
+
+    /**
+     * Returns the newest term that this server has heard of, which it tells when it asks for WAL. A server that was a primary itself
+     * gives its term up by asking another: it tells what it has heard from others, and of its own the timeline.
+     */
+    public Term heardTerm() {
+        if (!fencedBy.equals(Term.NONE)) {
+            return fencedBy;
+        }
+        return state == State.IN_RECOVERY ? term() : new Term(timeline, 0);
+    }
+
+    /**
+     * Returns whether a term is that of a primary which has gone on without this log: its timeline is a newer one, or its epoch, on
+     * the same timeline, is none of this log's. Who was once the primary of this log has a term that is not foreign.
+     */
+    public boolean isForeign(Term other) {
+        return other.timeline() > timeline
+                || (other.timeline() == timeline && other.epoch() != 0 && !epochs.contains(other.epoch()));
+    }
+
+    /**
+     * Returns this as a primary that opens a timeline: all WAL up to there counts, and a new epoch begins.
+     *
+     * @param micros the time
+     */
+    public ControlFile promoted(TimelineHistory history, long micros) {
         long startLsn = history.startLsn();
         return new ControlFile(
                 systemId,
@@ -226,12 +257,12 @@ public record ControlFile(
                 nextXid,
                 startLsn,
                 startLsn,
-                epochs.fork(startLsn),
-                0,
+                epochs.fork(startLsn, micros),
+                Term.NONE,
                 format);
     }
 
-    /** Returns this as a standby of a primary that has these timelines and epochs. */
+    /** Returns this as a standby of a primary that has these timelines and epochs. What is no newer than these is foreign no more. */
     public ControlFile following(TimelineHistory history, Epochs primaryEpochs) {
         return new ControlFile(
                 systemId,
@@ -245,7 +276,7 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 primaryEpochs,
-                0,
+                newerThan(new Term(history.timeline(), primaryEpochs.last().number())),
                 format);
     }
 
@@ -271,8 +302,12 @@ public record ControlFile(
                 format);
     }
 
-    /** Returns this as a primary that has been replaced by that of another timeline. */
-    public ControlFile fenced(int byTimeline) {
+    private Term newerThan(Term present) {
+        return fencedBy.compareTo(present) > 0 ? fencedBy : Term.NONE;
+    }
+
+    /** Returns this with a term heard of that is foreign, or without one. */
+    public ControlFile fenced(Term by) {
         return new ControlFile(
                 systemId,
                 segmentBytes,
@@ -285,7 +320,7 @@ public record ControlFile(
                 knownFlushedLsn,
                 appliableLsn,
                 epochs,
-                byTimeline,
+                by,
                 format);
     }
 

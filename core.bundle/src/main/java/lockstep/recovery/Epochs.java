@@ -7,14 +7,23 @@ import lockstep.transport.api.Epoch;
 import lockstep.transport.api.Lsn;
 
 /**
- * The epochs of a log, oldest first: which life of the primary wrote which stretch of it.
+ * The epochs of a log, oldest first: which life of the primary wrote which stretch of it. Each start of a primary opens one.
  *
  * <p>A primary may have sent WAL that it then lost in a crash, and written other WAL at the same positions since. A
  * standby therefore says in which epoch its last byte was written; {@link #endOf} says where that epoch ended, and what
  * the standby holds past it was never part of this log. It was never applied either: a standby applies only what the
  * primary has flushed.
+ *
+ * <p>Numbers rise at random distances, so that a number names one life of one primary: a copy of the log that is started
+ * elsewhere opens an epoch of another number, and each is told from the other by it. See {@link lockstep.transport.api.Term}.
  */
 public record Epochs(List<Epoch> list) {
+    /** An odd number with no pattern in its bits. */
+    private static final long SCATTER = 0x9E3779B97F4A7C15L;
+
+    /** The numbers last for as many epochs as a message can hold, and more. */
+    private static final int STEP_BITS = 16;
+
     /** Checks that numbers and positions rise. */
     public Epochs {
         list = List.copyOf(list);
@@ -59,21 +68,32 @@ public record Epochs(List<Epoch> list) {
         return list.get(list.size() - 1);
     }
 
-    /** Returns these and one more, which begins at {@code startLsn}. */
-    public Epochs next(long startLsn) {
+    /**
+     * Returns these and one more, which begins at {@code startLsn}.
+     *
+     * @param micros the time, from which its number is drawn
+     */
+    public Epochs next(long startLsn, long micros) {
         List<Epoch> more = new ArrayList<>(list);
-        more.add(new Epoch(last().number() + 1, startLsn));
+        more.add(new Epoch(unusedNumber(micros), startLsn));
         return new Epochs(more);
+    }
+
+    /** Two that begin with the same epochs, because one has been copied from the other, do not both open this one. */
+    private int unusedNumber(long micros) {
+        return Math.addExact(last().number(), 1 + (int) ((micros * SCATTER) >>> (Long.SIZE - STEP_BITS)));
     }
 
     /**
      * Returns those that the log has got to, which ends at {@code startLsn}, and one more, which begins there. A standby may know
      * of epochs that its primary has begun further on, in WAL that never came; their numbers are not given out again.
+     *
+     * @param micros as for {@link #next}
      */
-    public Epochs fork(long startLsn) {
+    public Epochs fork(long startLsn, long micros) {
         List<Epoch> kept = new ArrayList<>(
                 list.stream().filter(epoch -> epoch.startLsn() <= startLsn).toList());
-        kept.add(new Epoch(last().number() + 1, startLsn));
+        kept.add(new Epoch(unusedNumber(micros), startLsn));
         return new Epochs(kept);
     }
 

@@ -14,8 +14,12 @@ import lockstep.wal.Wal;
  * Judges whether a standby that asks for WAL can have it, and from where: both must have the same log, the standby no more
  * of it than this server, and this server still all that the standby lacks. What the standby holds of an epoch past its end
  * is not part of the log; it is told to cut that off. So it is with what it holds of an earlier timeline past the place where
- * this server's log left that. A server that is a standby too may have less than one that asks it: who
+ * this server's log left that. Of an epoch that this log never had only the one who asks can say where it began: it finds the
+ * place in the answer, and asks from there, if that may be. A server that is a standby too may have less than one that asks it: who
  * asks tries elsewhere, or later.
+ *
+ * <p>A standby that has heard of a primary beside this one is refused before all else, and this server told ({@link
+ * SendingServer#superseded}); whether the peer may speak for a standby at all has been judged before ({@link Doorman}).
  *
  * <p>A peer that knows no epochs ({@code flushedWalOnly}) needs none: it only ever gets WAL that the primary has flushed, which no
  * crash takes back. It is never cut back either; within a timeline there is nothing to cut, and past the place where this log left
@@ -58,12 +62,13 @@ final class Admission {
                             + ". Give the standby an empty data directory, or the address of its own primary");
         }
         TimelineHistory history = wal.config().identity().history();
-        if (asked.newestTimeline() > history.timeline()) {
-            server.superseded(asked.newestTimeline(), standby);
+        if (control.isForeign(asked.newestTerm())) {
+            server.superseded(asked.newestTerm(), standby);
             return refused(
                     RefusalCode.TIMELINE_MISMATCH,
-                    standby + " knows of timeline " + asked.newestTimeline() + "; this server is on timeline "
-                            + history.timeline() + " at " + Lsn.text(endLsn) + ", and has been replaced");
+                    standby + " knows of term " + asked.newestTerm()
+                            + ", which is none of this server's log: that is of term " + control.term() + " at "
+                            + Lsn.text(endLsn));
         }
         if (!history.contains(asked.timeline())) {
             return refused(
@@ -78,14 +83,12 @@ final class Admission {
                     standby + " asks for WAL from " + Lsn.text(asked.startLsn()) + " on timeline " + asked.timeline()
                             + ", which this server's log left at " + Lsn.text(timelineEndLsn) + ": " + history);
         }
-        if (!flushedWalOnly && !epochs.contains(asked.epoch()) && timelineEndLsn == Long.MAX_VALUE) {
-            return refused(
-                    RefusalCode.TIMELINE_MISMATCH,
-                    standby + " has WAL of epoch " + asked.epoch() + ", which is not one of this server's: " + epochs);
-        }
         long startLsn = flushedWalOnly
                 ? asked.startLsn()
                 : Math.min(Math.min(asked.startLsn(), timelineEndLsn), epochs.endOf(asked.epoch(), Long.MAX_VALUE));
+        if (!flushedWalOnly && !epochs.contains(asked.epoch())) {
+            startLsn = Math.min(startLsn, endLsn);
+        }
         if (startLsn > endLsn && server.isStandby()) {
             return refused(
                     RefusalCode.NOT_READY,

@@ -5,6 +5,7 @@ import lockstep.recovery.ControlFile;
 import lockstep.retention.ReplicationSlots;
 import lockstep.rmgr.BackupSink;
 import lockstep.transport.api.Message.DegradedRange;
+import lockstep.transport.api.Term;
 
 /**
  * What the senders ask of the server they send from: a primary, or a standby that serves others in its turn. Thread-safe.
@@ -47,11 +48,11 @@ public interface SendingServer {
     void standbyLeaving();
 
     /**
-     * Tells that there is a newer timeline than this server's: another server has been promoted in its place.
+     * Tells of a term that is foreign to this server's log ({@link ControlFile#isForeign}): there is, or was, a primary beside it.
      *
      * @param by who says so
      */
-    void superseded(int timeline, String by);
+    void superseded(Term term, String by);
 
     /** Tells that a standby's position, state or presence has changed: commits may be released. */
     void standbyProgressed();

@@ -3,6 +3,7 @@ package lockstep.wal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import lockstep.io.Disk;
 import lockstep.io.DiskFile;
@@ -131,6 +132,23 @@ public final class Wal implements AutoCloseable {
         long end = inserter.insert(group, placement);
         wakeWriter();
         return end;
+    }
+
+    /** As {@link #insert}, unless the log is held; returns whether it is not, and the records are in it. */
+    public boolean insertUnlessHeld(RecordGroup group, Placement placement) {
+        boolean inserted = inserter.insertUnlessHeld(group, placement) >= 0;
+        wakeWriter();
+        return inserted;
+    }
+
+    /**
+     * Waits while the log is held; throws what {@link #endInserting} says.
+     *
+     * @param givenUp asked again and again
+     * @return whether it is not held any more; if not, {@code givenUp} has said so
+     */
+    public boolean awaitInserting(BooleanSupplier givenUp) {
+        return inserter.awaitLeave(givenUp);
     }
 
     /** As {@link #insert}, also while the log is held. */

@@ -3,6 +3,7 @@ package lockstep.wal;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import java.util.zip.CRC32C;
@@ -143,7 +144,13 @@ final class WalInserter {
         }
     }
 
-    private void awaitLeave() {
+    /**
+     * Waits while the log is held.
+     *
+     * @param givenUp asked again and again
+     * @return whether it is not held any more; if not, {@code givenUp} has said so
+     */
+    boolean awaitLeave(BooleanSupplier givenUp) {
         while (held) {
             Supplier<? extends RuntimeException> why = ended;
             if (why != null) {
@@ -153,8 +160,16 @@ final class WalInserter {
                 throw new IllegalStateException(
                         "the wait for the log, which is held, was interrupted: nothing was inserted");
             }
+            if (givenUp.getAsBoolean()) {
+                return false;
+            }
             pause.accept(HOLD_LOOK_NANOS);
         }
+        return true;
+    }
+
+    private void awaitLeave() {
+        awaitLeave(() -> false);
     }
 
     /**
@@ -169,6 +184,11 @@ final class WalInserter {
             end = insert(group, placement, false);
         } while (end == HELD);
         return end;
+    }
+
+    /** As {@link #insert(RecordGroup, Placement)}, but returns -1 if the log is held. */
+    long insertUnlessHeld(RecordGroup group, Placement placement) {
+        return insert(group, placement, false);
     }
 
     /** As {@link #insert(RecordGroup, Placement)}, also while the log is held. */

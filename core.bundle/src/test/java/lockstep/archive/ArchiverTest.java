@@ -20,6 +20,7 @@ import lockstep.io.SyncMethod;
 import lockstep.io.ThreadWorkers;
 import lockstep.recovery.ControlFile;
 import lockstep.recovery.Epochs;
+import lockstep.transport.api.Term;
 import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.SegmentFiles;
@@ -117,7 +118,7 @@ class ArchiverTest {
                 checkpointEndLsn,
                 checkpointEndLsn,
                 Epochs.first(MB),
-                0);
+                Term.NONE);
     }
 
     @AfterEach

@@ -299,6 +299,24 @@ class CommitQueueTest {
     }
 
     @Test
+    void whoWaitsIsToldAtOnceThatAFenceHasGoneUpAndNothingIsReleasedAnyMore() throws Exception {
+        Fence fence = new Fence(level -> level == CommitLevel.LOCAL ? 100 : 0);
+        queue = new CommitQueue(fence, Clock.SYSTEM, (message, cause) -> {}, marks(1));
+        PendingCommit local = join(CommitLevel.LOCAL, 100);
+        PendingCommit waiting = join(CommitLevel.ON, 200);
+        queue.release();
+        assertFalse(waiting.isAbandoned());
+        fence.raise("there is another primary");
+        PendingCommit late = join(CommitLevel.LOCAL, 300);
+        queue.release();
+        assertTrue(local.isReleased(), "what was released stays so");
+        assertFalse(waiting.await(TimeUnit.MINUTES.toNanos(1)));
+        assertEquals(new CommitOutcome.InDoubt("there is another primary"), waiting.outcome());
+        assertFalse(late.await(TimeUnit.MINUTES.toNanos(1)));
+        assertEquals(waiting.outcome(), late.outcome());
+    }
+
+    @Test
     void whoAsksIsToldOfACommitReleasedBeforeAnEarlierOne() {
         join(CommitLevel.ON, 100);
         join(CommitLevel.LOCAL, 200);

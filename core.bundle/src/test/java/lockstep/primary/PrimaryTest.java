@@ -48,6 +48,7 @@ import lockstep.retention.Retention;
 import lockstep.rmgr.ResourceManagers;
 import lockstep.send.SenderConfig;
 import lockstep.transport.api.Lsn;
+import lockstep.transport.api.Term;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
@@ -184,7 +185,7 @@ class PrimaryTest {
         commit(0, 500);
         crash();
         assertEquals(500, store.size());
-        assertEquals(2, primary.control().epochs().last().number(), "a start after a crash opens an epoch");
+        assertEquals(2, primary.control().epochs().list().size(), "each start but the first opens an epoch");
         commit(500, 510);
         crash();
         assertEquals(510, store.size());
@@ -202,13 +203,13 @@ class PrimaryTest {
     }
 
     @Test
-    void anOrderlyStopOpensNoEpoch() throws Exception {
+    void anOrderlyStopIsFollowedByAnEpochToo() throws Exception {
         commit(0, 10);
         primary.close();
         assertEquals(ControlFile.State.SHUT_DOWN, ControlFile.read(disk).state());
         open();
         assertEquals(10, store.size());
-        assertEquals(1, primary.control().epochs().last().number());
+        assertEquals(2, primary.control().epochs().list().size());
         commit(10, 20);
     }
 
@@ -391,7 +392,7 @@ class PrimaryTest {
                 control.get().knownFlushedLsn())) {
             wal.start();
             TimelineHistory history = identity.history().fork(wal.filledLsn(), 2, "test");
-            wal.follow(history, () -> control.update(file -> file.promoted(history)));
+            wal.follow(history, () -> control.update(file -> file.promoted(history, 0)));
         }
     }
 
@@ -426,7 +427,7 @@ class PrimaryTest {
     void nothingIsReleasedByHandOnAFencedServer() throws Exception {
         PendingCommit waiting = store.commit(commits(), 1000, CommitLevel.ON);
         primary.wal().orElseThrow().awaitFlushed(waiting.lsn());
-        primary.superseded(2, "test");
+        primary.superseded(new Term(2, 0), "test");
         assertThrows(IllegalStateException.class, () -> primary.releaseByHand(waiting.lsn(), "ann"));
         assertFalse(waiting.isReleased());
         crash();

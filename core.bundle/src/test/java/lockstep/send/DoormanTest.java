@@ -18,6 +18,7 @@ import lockstep.transport.api.Message;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Term;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -70,7 +71,7 @@ class DoormanTest {
     }
 
     private static Message asksAs(String name) {
-        return new Message.StartReplication(name, "", 1, 1, 1, 0, 1);
+        return new Message.StartReplication(name, "", 1, 1, 1, 0, new Term(1, 1));
     }
 
     /** Lets a peer ask as a standby; returns why it was refused, or null. */

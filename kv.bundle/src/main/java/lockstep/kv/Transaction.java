@@ -33,6 +33,12 @@ public interface Transaction {
     /** Commits at the default level ({@code synchronous_commit}). */
     PendingCommit commit();
 
+    /**
+     * Bounds how long {@code commit} waits for a server that is handing over to another. When the time is over the commit is refused
+     * with a {@link lockstep.commit.CommitRefusedException}; nothing was written, and the transaction can be committed again.
+     */
+    Transaction within(long nanos);
+
     /** Sets the value of a key. */
     default Transaction put(String key, String value) {
         return put(key.getBytes(StandardCharsets.UTF_8), value.getBytes(StandardCharsets.UTF_8));

@@ -48,7 +48,8 @@ public final class TestCommits implements Commits {
     }
 
     @Override
-    public synchronized void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit) {
+    public synchronized void commit(
+            RecordGroup records, int xid, CommitLevel level, PendingCommit commit, long patienceNanos) {
         long startLsn = endLsn;
         endLsn += records.bytes() + COMMIT_RECORD_BYTES;
         if (keepLog) {

@@ -21,6 +21,7 @@ import lockstep.transport.api.Message.Keepalive;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Session;
+import lockstep.transport.api.Term;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.WalFormat;
@@ -176,7 +177,7 @@ final class BaseBackup implements Conversation {
                 layout.segmentStart(layout.segmentOf(started.redoLsn())),
                 end.endLsn(),
                 new Epochs(started.epochs()),
-                0,
+                Term.NONE,
                 WalFormat.of(started.postgresVersion())));
         started = null;
         done = true;

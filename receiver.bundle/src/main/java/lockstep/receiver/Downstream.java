@@ -17,6 +17,7 @@ import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Message.DownstreamStatus;
+import lockstep.transport.api.Term;
 import lockstep.wal.Wal;
 import lockstep.wal.WalListener;
 
@@ -179,7 +180,7 @@ final class Downstream implements SendingServer, WalListener {
     }
 
     @Override
-    public void superseded(int timeline, String by) {
+    public void superseded(Term term, String by) {
         // It follows whom it follows; its own primary will say what there is.
     }
 

@@ -56,6 +56,7 @@ final class Replication implements AutoCloseable {
 
     private final Supplier<StandbyConfig> config;
     private final Upstream upstream;
+    private final Clock clock;
     private final Workers workers;
     private final Panic panic;
     private final ControlStore control;
@@ -94,6 +95,7 @@ final class Replication implements AutoCloseable {
             throws IOException {
         this.config = config;
         this.upstream = upstream;
+        this.clock = clock;
         this.workers = workers;
         this.panic = panic;
         this.control = control;
@@ -221,7 +223,7 @@ final class Replication implements AutoCloseable {
      */
     int nextTimeline() throws IOException {
         return supply.unusedTimeline(
-                Math.max(wal.config().timeline(), control.get().fencedBy()));
+                Math.max(wal.config().timeline(), control.get().fencedBy().timeline()));
     }
 
     /**
@@ -238,7 +240,7 @@ final class Replication implements AutoCloseable {
         boolean archived = supply.isArchived(last);
         TimelineHistory history = identity.history().fork(endLsn, timeline, reason);
         Promotion.begin(disk, history.timeline());
-        wal.follow(history, () -> control.update(file -> file.promoted(history)));
+        wal.follow(history, () -> control.update(file -> file.promoted(history, clock.micros())));
         if (archived) {
             wal.files().removePartial(last);
         }

@@ -31,6 +31,7 @@ import lockstep.transport.api.Message.TakeOver;
 import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
+import lockstep.transport.api.Term;
 import lockstep.wal.ReadResult;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
@@ -277,7 +278,7 @@ final class WalReceiver implements Conversation {
                 identity.history().timelineBefore(stream.askedLsn),
                 file.epochs().last().number(),
                 stream.askedLsn,
-                file.timeline()));
+                file.heardTerm()));
         return stream;
     }
 
@@ -412,6 +413,7 @@ final class WalReceiver implements Conversation {
             upstream.refuse(RefusalCode.PROTOCOL, "the primary's timelines or epochs make no sense: " + e.getMessage());
             return;
         }
+        heardOf(new Term(answer.timeline(), epochs.last().number()));
         if (stream == coming || stream.askedLsn < endLsn) {
             join(stream, answer, history.equals(identity.history()) && epochs.equals(file.epochs()));
             return;
@@ -443,6 +445,14 @@ final class WalReceiver implements Conversation {
             return;
         }
         agree(stream, answer, history, epochs);
+    }
+
+    /** Keeps what it has heard of, whatever comes of it: who is asked next shall know. PostgreSQL's servers have no use for it. */
+    private void heardOf(Term term) throws IOException {
+        ControlFile file = control.get();
+        if (!file.format().isPostgres() && file.isForeign(term) && term.compareTo(file.fencedBy()) > 0) {
+            control.update(present -> present.fenced(term));
+        }
     }
 
     /** Takes WAL over this session too, or in the place of one that has ended meanwhile. */

@@ -51,11 +51,15 @@ final class Numbers implements ResourceManager, Visibility {
     }
 
     PendingCommit commit(Commits commits, long number, CommitLevel level) {
+        return commit(commits, number, level, Long.MAX_VALUE);
+    }
+
+    PendingCommit commit(Commits commits, long number, CommitLevel level, long patienceNanos) {
         RecordGroup group = new RecordGroup();
         int xid = commits.nextXid();
         group.add(xid, ID, 0, Long.BYTES).putLong(number);
         NumberCommit commit = new NumberCommit(this, number);
-        commits.commit(group, xid, level, commit);
+        commits.commit(group, xid, level, commit, patienceNanos);
         return commit;
     }
 

@@ -176,7 +176,7 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
         wal.close();
         files.truncate(lsn, lsn);
         open(lsn, lastRecordBefore(lsn));
-        epochs = epochs.next(lsn);
+        epochs = epochs.next(lsn, lsn);
         Session old = session;
         if (old != null) {
             old.close("the primary has crashed");

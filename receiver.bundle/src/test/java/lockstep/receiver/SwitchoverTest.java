@@ -23,6 +23,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import lockstep.commit.CommitLevel;
+import lockstep.commit.CommitRefusedException;
 import lockstep.commit.Commits;
 import lockstep.commit.NotPrimaryException;
 import lockstep.commit.PendingCommit;
@@ -55,6 +56,7 @@ import lockstep.transport.api.Message.TookOver;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Term;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
 import org.junit.jupiter.api.AfterEach;
@@ -507,6 +509,79 @@ class SwitchoverTest {
         assertSwitchedOver(a, b, switchOver(a, b, PATIENCE_MS).join(), 2);
     }
 
+    /** Redo of the standby stands still, so commits are held for as long as the switchover may last. */
+    private CompletableFuture<SwitchedOver> switchOverThatHolds() {
+        network.lost = message -> {
+            if (message instanceof SwitchoverAnswer) {
+                b.standby.pauseRedo();
+            }
+            return false;
+        };
+        CompletableFuture<SwitchedOver> asked = switchOver(a, b, PATIENCE_MS);
+        await("commits to be held", () -> a.primary.reason().contains("held"));
+        return asked;
+    }
+
+    private CompletableFuture<String> refusedCommit() {
+        return CompletableFuture.supplyAsync(
+                () -> assertThrows(CommitRefusedException.class, a::commit).getMessage());
+    }
+
+    @Test
+    void whileCommitsAreHeldTheTimeOfAClientRunsAndNothingOfItsCommitIsWritten() {
+        CompletableFuture<SwitchedOver> asked = switchOverThatHolds();
+        long endLsn = a.primary.endLsn();
+        CommitRefusedException refused = assertThrows(
+                CommitRefusedException.class, () -> a.numbers.commit(a.commits(), nextNumber++, CommitLevel.ON, 1));
+        assertTrue(refused.getMessage().contains("Nothing of this commit was written"), refused::toString);
+        assertTrue(a.primary.reason().contains("held"));
+
+        network.lost = message -> false;
+        b.standby.resumeRedo();
+        assertSwitchedOver(a, b, asked.join(), 2);
+        assertFalse(b.numbers.numbers().contains(nextNumber - 2), "it was refused");
+        assertTrue(endLsn <= b.primary.control().epochs().last().startLsn());
+    }
+
+    @Test
+    void aFenceThatComesWhileCommitsAreHeldEndsTheSwitchoverAndRefusesThem() {
+        CompletableFuture<SwitchedOver> asked = switchOverThatHolds();
+        CompletableFuture<String> held = refusedCommit();
+        a.primary.superseded(new Term(1, 4711), "a test");
+        String why = refusal(asked);
+        assertTrue(why.contains("has been fenced meanwhile, by term 1/4711"), why);
+        assertTrue(held.join().contains("is fenced by term 1/4711"), held.join());
+        assertEquals(new Term(1, 4711), a.primary.control().fencedBy());
+        assertFalse(a.disk.exists(PREPARED));
+    }
+
+    @Test
+    void aFenceThatComesWhileItIsNotKnownWhoIsThePrimaryHoldsWhenTheStandbyHasNotTakenOver() throws Exception {
+        network.lost = message -> message instanceof TakeOver;
+        refusal(switchOver(a, b, 1_000));
+        CompletableFuture<String> held = refusedCommit();
+        a.primary.superseded(new Term(1, 4711), "a test");
+        b.close();
+        network.lost = message -> false;
+        b.runStandby(endpoint("a"));
+        assertTrue(held.join().contains("is fenced by term 1/4711"), held.join());
+        assertEquals(new Term(1, 4711), a.primary.control().fencedBy());
+    }
+
+    @Test
+    void anEndpointIsFollowedWithItsPasswordAndShownWithoutIt() throws Exception {
+        Endpoint secret = Endpoint.parse("memory://b?password=secret");
+        try (Listener listening = network.listen(secret, b.standby.senders().orElseThrow())) {
+            SwitchedOver done = a.primary
+                    .switchOver(new SwitchoverPlan("b", secret.uri().toString(), PATIENCE_MS, 16 << 20))
+                    .toCompletableFuture()
+                    .join();
+            assertEquals(listening.endpoint().toString(), done.endpoints());
+            assertFalse(done.endpoints().contains("secret"), done::endpoints);
+            assertEquals(secret.uri().toString(), new String(a.disk.readAll(PREPARED), StandardCharsets.US_ASCII));
+        }
+    }
+
     @Test
     void aLinkThatIsCutWhileCommitsAreHeldLeavesThePrimaryAsItWas() throws Exception {
         network.lost = message -> {
@@ -531,7 +606,7 @@ class SwitchoverTest {
         assertTrue(why.contains("has come back as a standby instead"), why);
         network.cut = message -> false;
         assertFalse(a.disk.exists(PREPARED));
-        assertEquals(0, a.primary.control().fencedBy());
+        assertEquals(Term.NONE, a.primary.control().fencedBy());
         a.commitAndWait();
         assertSwitchedOver(a, b, switchOver(a, b, PATIENCE_MS).join(), 2);
     }
@@ -550,7 +625,7 @@ class SwitchoverTest {
         assertTrue(why.contains("does not say whether it has"), why);
         assertTrue(a.primary.reason().contains("repair the link"), a.primary.reason());
         assertTrue(a.disk.exists(PREPARED), "a restart makes it a standby");
-        assertEquals(2, a.primary.control().fencedBy());
+        assertEquals(new Term(2, 0), a.primary.control().fencedBy());
         CompletableFuture<Boolean> held = CompletableFuture.supplyAsync(() -> {
             a.commitAndWait();
             return true;

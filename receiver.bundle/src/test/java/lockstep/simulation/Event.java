@@ -97,5 +97,9 @@ enum Event {
     /** An old primary was rewound. */
     OLD_PRIMARY_REWOUND,
     /** An old primary could not be rewound, and took a base backup. */
-    OLD_PRIMARY_REBUILT
+    OLD_PRIMARY_REBUILT,
+    /** Of a primary and a copy of it, the primary was fenced. */
+    ORIGINAL_FENCED,
+    /** Of a primary and a copy of it, the copy was fenced. */
+    COPY_FENCED
 }

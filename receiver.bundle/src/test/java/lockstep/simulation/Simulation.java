@@ -63,13 +63,16 @@ import lockstep.wal.WalLayout;
  *       lost, and the other, alone, has all that it must have.
  *   <li>In a failover, the standby that takes over has, and so has in the end the old primary that follows it, everything that was
  *       acknowledged at {@code on} and above, save what was answered as being on the primary only.
+ *   <li>Of two primaries of one log at most one releases anything once a standby has met one after the other; which one does not
+ *       change any more, whoever restarts.
  *   <li>Of the standby at the end of a chain, on which no commit waits, the third and fourth hold as well while the chain is whole,
  *       and in the end it has everything too.
  * </ol>
  *
  * <p><b>Replay.</b> A seed always does the same: {@code -Dlockstep.simulation.seed=N} runs that one alone, with both servers'
- * logs, as a pair unless {@code -Dlockstep.simulation.course=CHAIN}, or {@code FAILOVER}, is there too; {@code
- * -Dlockstep.simulation.seeds=COUNT} says how many are run, every fourth of the pairs with a failover, and half as many as a chain.
+ * logs, as a pair unless {@code -Dlockstep.simulation.course=CHAIN}, {@code FAILOVER} or {@code COPY} is there too; {@code
+ * -Dlockstep.simulation.seeds=COUNT} says how many are run, every fourth of the pairs with a failover, every eighth with a copy, and
+ * half as many as a chain.
  */
 final class Simulation {
     private static final int SEGMENT_BYTES = 1 << 20;
@@ -114,7 +117,12 @@ final class Simulation {
          * crash as it is; the old primary returns as its standby, with more WAL or with less: it follows, or is refused and
          * rewound.
          */
-        FAILOVER
+        FAILOVER,
+        /**
+         * A primary and its standby; in the end a copy of the primary's disk is started beside it, and the standby meets both, again
+         * and again.
+         */
+        COPY
     }
 
     Simulation(long seed, Course course) {
@@ -186,6 +194,8 @@ final class Simulation {
         comeToRest();
         if (course == Course.FAILOVER) {
             failOver();
+        } else if (course == Course.COPY) {
+            goOnTwice();
         } else {
             loseEither();
         }
@@ -302,6 +312,10 @@ final class Simulation {
             if (asked.timeline() < answer.timeline() && asked.startLsn() == answer.startLsn()) {
                 tally.count(Event.OLD_PRIMARY_HAS_LESS);
             }
+            return;
+        }
+        if (primary.wal() == null) {
+            // It is one of two primaries that answers.
             return;
         }
         if (answer.startLsn() < asked.startLsn()) {
@@ -552,6 +566,87 @@ final class Simulation {
         aloneHasAll("the old primary", returned.disk, true);
     }
 
+    // Two primaries.
+
+    /** From rest: the disk of the primary is copied, as it is or of a moment ago, and both go on. */
+    private void goOnTwice() {
+        standby.promoting = true;
+        SimDisk copied = primary.disk.copy(random.split());
+        for (int i = random.nextInt(5); i > 0; i--) {
+            commit(level(), random.nextInt(3000));
+            scheduler.runFor(someTime());
+            primary.look();
+        }
+        primary.crash(chance(50));
+        primary.disk.heal();
+        Twin original = new Twin(primary.disk, ENDPOINT);
+        Twin copy = new Twin(copied, OTHER_ENDPOINT);
+        List<Twin> both = List.of(original, copy);
+        for (int i = random.nextInt(6); i > 0; i--) {
+            meet(both.get(random.nextInt(2)), both);
+        }
+        Twin first = chance(50) ? original : copy;
+        meet(first, both);
+        meet(first == original ? copy : original, both);
+        meet(first, both);
+        check(
+                original.isFenced() != copy.isFenced(),
+                () -> "one of two must go on, and one only: " + both + "; the standby: " + standby.report());
+        Twin fenced = original.isFenced() ? original : copy;
+        tally.count(fenced == original ? Event.ORIGINAL_FENCED : Event.COPY_FENCED);
+        both.forEach(twin -> twin.crash(chance(50)));
+        meet(first, both);
+        check(fenced.isFenced(), () -> "a restart has lifted the fence of " + fenced);
+    }
+
+    /** The standby is pointed at one of two primaries, while both are given commits and may crash. */
+    private void meet(Twin next, List<Twin> both) {
+        both.forEach(Twin::startAndListen);
+        standby.startIfDown();
+        standby.command("follow", () -> standby.server.follow(next.endpoints.get(0)));
+        for (int i = 0; i < 3; i++) {
+            both.forEach(twin -> twin.commitUnwatched(chance(50) ? CommitLevel.LOCAL : CommitLevel.ON));
+            scheduler.runFor(2 * SECONDS);
+        }
+        if (chance(20)) {
+            both.get(random.nextInt(2)).crash(chance(50));
+        }
+        if (chance(20)) {
+            standby.crash(chance(50));
+        }
+    }
+
+    /** One of two primaries that go on from one log. */
+    private final class Twin extends PrimaryServer {
+        Twin(SimDisk disk, Endpoint endpoint) {
+            super(disk);
+            endpoints = List.of(endpoint);
+            witness = new NumberStore.Witness() {
+                @Override
+                public void released(NumberStore.NumberCommit commit, boolean early) {
+                    check(!isFenced(), () -> "released on a fenced server: " + commit.number() + " on " + Twin.this);
+                }
+            };
+        }
+
+        boolean isFenced() {
+            return server != null && server.reason().contains("fenced");
+        }
+
+        void startAndListen() {
+            if (!isUp()) {
+                start();
+                await("a primary of two to accept commits", () -> wal() != null, () -> {});
+                listen();
+            }
+        }
+
+        @Override
+        public String toString() {
+            return endpoints + " of term " + server.control().term() + ' ' + server.reason();
+        }
+    }
+
     private void await(String what, BooleanSupplier condition, Runnable meanwhile) {
         long limit = scheduler.nanos() + 120 * SECONDS;
         while (!condition.getAsBoolean()) {
@@ -706,7 +801,7 @@ final class Simulation {
         void run() throws Exception;
     }
 
-    private final class PrimaryServer extends Server {
+    private class PrimaryServer extends Server {
         Primary server;
         List<Endpoint> endpoints = List.of(ENDPOINT, OTHER_ENDPOINT);
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import lockstep.simulation.Simulation.Course;
@@ -27,6 +28,7 @@ class SimulationTest {
     private static final Long ONLY = Long.getLong("lockstep.simulation.seed");
     private static final Course COURSE = Course.valueOf(System.getProperty("lockstep.simulation.course", "PAIR"));
     private static final int FAILOVERS = 4;
+    private static final int COPIES = 8;
     private static final Logger LOG = (Logger) LoggerFactory.getLogger("lockstep");
 
     private static Level level;
@@ -56,6 +58,9 @@ class SimulationTest {
     }
 
     private static Course course(long seed) {
+        if (seed % COPIES == COPIES - 1) {
+            return Course.COPY;
+        }
         return seed % FAILOVERS == 0 ? Course.FAILOVER : Course.PAIR;
     }
 
@@ -68,7 +73,9 @@ class SimulationTest {
         Tally tally = new Tally();
         Stream<DynamicTest> seeds = LongStream.rangeClosed(1, count)
                 .mapToObj(seed -> dynamicTest(
-                        course(seed) == Course.PAIR ? "seed " + seed : "failover, seed " + seed,
+                        course(seed) == Course.PAIR
+                                ? "seed " + seed
+                                : course(seed).toString().toLowerCase(Locale.ROOT) + ", seed " + seed,
                         () -> tally.addAll(simulate(seed, course(seed)))));
         Stream<DynamicTest> chains = LongStream.rangeClosed(1, count / 2)
                 .mapToObj(seed -> dynamicTest("chain, seed " + seed, () -> tally.addAll(simulate(seed, Course.CHAIN))));

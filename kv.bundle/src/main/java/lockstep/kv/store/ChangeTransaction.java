@@ -13,6 +13,7 @@ final class ChangeTransaction implements Transaction {
     private final List<Change> changes = new ArrayList<>(1);
     private long bytes;
     private boolean committed;
+    private long patienceNanos = Long.MAX_VALUE;
 
     ChangeTransaction(MvKeyValueStore store) {
         this.store = store;
@@ -41,9 +42,15 @@ final class ChangeTransaction implements Transaction {
     }
 
     @Override
+    public Transaction within(long nanos) {
+        patienceNanos = nanos;
+        return this;
+    }
+
+    @Override
     public PendingCommit commit(CommitLevel level) {
         checkNotCommitted();
-        PendingCommit commit = store.commit(changes, level);
+        PendingCommit commit = store.commit(changes, level, patienceNanos);
         committed = true;
         return commit;
     }

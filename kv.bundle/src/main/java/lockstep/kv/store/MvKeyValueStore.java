@@ -87,8 +87,9 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
      * Puts changes into the WAL.
      *
      * @param level null for the default
+     * @param patienceNanos see {@link Transaction#within}
      */
-    PendingCommit commit(List<Change> changes, CommitLevel level) {
+    PendingCommit commit(List<Change> changes, CommitLevel level, long patienceNanos) {
         Commits to = commits;
         if (to == null) {
             if (!wasOpen) {
@@ -102,7 +103,7 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
         RecordGroup group = pooled == null ? new RecordGroup() : pooled.clear();
         ChangeRecord.encode(changes, xid, group);
         ChangeCommit commit = new ChangeCommit(target, changes);
-        to.commit(group, xid, level == null ? to.defaultLevel() : level, commit);
+        to.commit(group, xid, level == null ? to.defaultLevel() : level, commit, patienceNanos);
         if (group.bytes() <= MAX_POOLED_BYTES) {
             groups.offer(group);
         }

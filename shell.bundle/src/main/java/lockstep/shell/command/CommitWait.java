@@ -38,6 +38,9 @@ final class CommitWait {
             if (commit.await(first)) {
                 return true;
             }
+            if (commit.isAbandoned()) {
+                return false;
+            }
             err.println(reason(commit));
             return first < timeoutNanos && commit.await(timeoutNanos - first);
         } catch (InterruptedException e) {

@@ -360,6 +360,9 @@ final class Load {
             waitedFor = oldest;
             while (!oldest.await(TimeUnit.HOURS.toNanos(1))) {
                 // It is the user who decides how long is too long.
+                if (oldest.isAbandoned()) {
+                    throw new IllegalStateException(Text.detail(oldest.outcome()));
+                }
             }
             waitedFor = null;
             long now = System.nanoTime();

@@ -96,7 +96,7 @@ public final class ServerCommands {
         ControlFile control = ControlFile.read(disk);
         fields.text("system_identifier", Long.toUnsignedString(control.systemId()))
                 .count("timeline", control.timeline())
-                .count("epoch", control.epochs().last().number())
+                .text("term", control.term().toString())
                 .lsn("checkpoint_lsn", control.checkpointLsn())
                 .lsn("redo_lsn", control.redoLsn());
     }

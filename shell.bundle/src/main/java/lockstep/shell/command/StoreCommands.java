@@ -88,8 +88,9 @@ public final class StoreCommands {
         Console console = Console.of(session);
         CommitWait wait = new CommitWait(server, console.err());
         long started = System.nanoTime();
+        transaction.within(timeoutNanos);
         PendingCommit commit = asked.isPresent() ? transaction.commit(asked.get()) : transaction.commit();
-        boolean inTime = wait.await(commit, timeoutNanos);
+        boolean inTime = wait.await(commit, timeoutNanos - (System.nanoTime() - started));
         long micros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - started);
         String shown =
                 json ? receipt(commit, micros).json() : "COMMIT " + Lsn.text(commit.lsn()) + ' ' + commit.outcome();

@@ -37,17 +37,12 @@ public sealed interface Message {
      * @param timeline the timeline of the standby's last byte
      * @param epoch the epoch of the standby's last byte; 0 from a peer that gets only flushed WAL and knows no epochs
      * @param startLsn the end of the standby's valid WAL
-     * @param newestTimeline the newest timeline the standby knows of. A primary that hears of one newer than its own has been
-     *     replaced
+     * @param newestTerm the newest term that the standby has heard of, from whomever; its epoch is 0 if the peer knows no epochs.
+     *     A primary that hears of a newer timeline than its own, or of an epoch of its timeline that is not one of its own, is not
+     *     the only one
      */
     record StartReplication(
-            String standbyName,
-            String slotName,
-            long systemId,
-            int timeline,
-            int epoch,
-            long startLsn,
-            int newestTimeline)
+            String standbyName, String slotName, long systemId, int timeline, int epoch, long startLsn, Term newestTerm)
             implements Message {}
 
     /**

@@ -24,7 +24,7 @@ import java.util.zip.CRC32C;
  *
  * <p>The body holds the fields of the message in the order of its record. A {@code long} takes 8 bytes, an {@code int}
  * 4, a {@code boolean} 1 (0 or 1), an enum 4 (its code, listed here and never reused). A string is a 4-byte count of
- * bytes and UTF-8; a list of epochs is a 4-byte count and 12 bytes each, a list of standbys a 4-byte
+ * bytes and UTF-8; a term its two numbers; a list of epochs is a 4-byte count and 12 bytes each, a list of standbys a 4-byte
  * count and the fields of each. The buffer of {@link Message.WalData} and
  * {@link Message.BackupData} comes last and reaches to the end of the body.
  *
@@ -58,7 +58,7 @@ public final class MessageCodec {
     public static final int MAX_DOWNSTREAM_STANDBYS = 256;
 
     /** The most epochs in a message. */
-    public static final int MAX_EPOCHS = 4096;
+    public static final int MAX_EPOCHS = 1 << 15;
 
     /** The longest timeline history, in bytes of UTF-8. */
     public static final int MAX_HISTORY_BYTES = 256 << 10;
@@ -83,7 +83,7 @@ public final class MessageCodec {
 
     /** What there is, with its code in the header. The fixed part of the body has a known size; the rest has a bound. */
     private enum Type {
-        START_REPLICATION(1, 2 * COUNT_BYTES + 2 * Long.BYTES + 3 * Integer.BYTES, 2 * MAX_NAME_BYTES),
+        START_REPLICATION(1, 2 * COUNT_BYTES + 2 * Long.BYTES + 4 * Integer.BYTES, 2 * MAX_NAME_BYTES),
         REPLICATION_STARTED(
                 2, 3 * Long.BYTES + 2 * Integer.BYTES + 2 * COUNT_BYTES, MAX_EPOCHS * EPOCH_BYTES + MAX_HISTORY_BYTES),
         WAL_DATA(3, 4 * Long.BYTES, MAX_DATA_BYTES),
@@ -317,7 +317,7 @@ public final class MessageCodec {
             putString(body, standbyName(m.standbyName()));
             putString(body, slotName(m.slotName()));
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.epoch()).putLong(m.startLsn());
-            body.putInt(m.newestTimeline());
+            putTerm(body, m.newestTerm());
         } else if (message instanceof Message.ReplicationStarted m) {
             body.putLong(m.systemId()).putInt(m.timeline()).putInt(m.segmentBytes());
             body.putLong(m.startLsn()).putLong(m.flushedLsn());
@@ -384,7 +384,7 @@ public final class MessageCodec {
                             body.getInt(),
                             body.getInt(),
                             body.getLong(),
-                            body.getInt());
+                            term(body));
                 case REPLICATION_STARTED ->
                     new Message.ReplicationStarted(
                             body.getLong(),
@@ -535,6 +535,19 @@ public final class MessageCodec {
         } finally {
             body.position(end);
         }
+    }
+
+    private static void putTerm(ByteBuffer body, Term term) {
+        body.putInt(term.timeline()).putInt(term.epoch());
+    }
+
+    private static Term term(ByteBuffer body) throws MalformedMessageException {
+        int timeline = body.getInt();
+        int epoch = body.getInt();
+        if (timeline < 0 || epoch < 0) {
+            throw new MalformedMessageException("term is " + timeline + '/' + epoch + ", expected no negative number");
+        }
+        return new Term(timeline, epoch);
     }
 
     private static void putEpochs(ByteBuffer body, List<Epoch> epochs) {

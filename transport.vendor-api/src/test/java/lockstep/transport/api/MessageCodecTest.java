@@ -27,7 +27,7 @@ class MessageCodecTest {
 
     static Stream<Message> messages() {
         Stream<Message> plain = Stream.of(
-                new Message.StartReplication("s1", "slot_1", 7_000_000_000_000_000_001L, 3, 2, LSN, 4),
+                new Message.StartReplication("s1", "slot_1", 7_000_000_000_000_000_001L, 3, 2, LSN, new Term(4, 9)),
                 new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, EPOCHS, "1\t0/28\tpromoted\n"),
                 new Message.ReplicationStarted(1, 2, 16 << 20, LSN, LSN + 1, List.of(), ""),
                 new Message.WalData(LSN, LSN + 8192, LSN, 717_000_000_000_000L, bytes(5)),
@@ -122,8 +122,8 @@ class MessageCodecTest {
                 "0181DBF4 00000021 00000005 0000000000003000 0000000000002000 0000000000001000 0000000000000007 01",
                 new Message.StandbyStatus(0x3000, 0x2000, 0x1000, 7, true));
         assertBytes(
-                "E0F2FDC5 00000029 00000001 00000002 7331 00000003 736C31 0000000000000009 00000001 00000002 0000000000001000 00000001",
-                new Message.StartReplication("s1", "sl1", 9, 1, 2, 0x1000, 1));
+                "07DE5C53 0000002D 00000001 00000002 7331 00000003 736C31 0000000000000009 00000001 00000002 0000000000001000 00000001 00000004",
+                new Message.StartReplication("s1", "sl1", 9, 1, 2, 0x1000, new Term(1, 4)));
         assertBytes(
                 "67969960 00000034 00000002 0000000000000009 00000001 01000000 0000000000001000 0000000000002000 00000001 00000002 0000000000000800 00000000",
                 new Message.ReplicationStarted(9, 1, 16 << 20, 0x1000, 0x2000, List.of(new Epoch(2, 0x800)), ""));
@@ -209,8 +209,8 @@ class MessageCodecTest {
         assertThrows(IllegalArgumentException.class, () -> frame(new Message.BackupFile("a\uD800b", 0)));
         assertThrows(
                 IllegalArgumentException.class,
-                () -> frame(
-                        new Message.BackupStarted(1, 1, 1, 1, 1, Collections.nCopies(4097, new Epoch(1, 1)), "", 0)));
+                () -> frame(new Message.BackupStarted(
+                        1, 1, 1, 1, 1, Collections.nCopies(MessageCodec.MAX_EPOCHS + 1, new Epoch(1, 1)), "", 0)));
         assertThrows(
                 IllegalArgumentException.class,
                 () -> frame(new Message.DownstreamStatus(1, 0, Collections.nCopies(257, standby(-1, "s")))));
@@ -239,7 +239,8 @@ class MessageCodecTest {
         assertLie("BASE_BACKUP_REQUEST has 10 bytes, expected only the 9 of its fields", 7, "00".repeat(10));
         assertLie("string of 2 bytes is not UTF-8", 7, "00000002" + "C328" + "00000000" + "00");
         assertLie("string has length 64, expected at most 63", 1, "00000040" + "61".repeat(64) + "00".repeat(27));
-        assertLie("START_REPLICATION of 36 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(29));
+        assertLie("START_REPLICATION of 40 bytes ends inside a field", 1, "00000003" + "616161" + "00".repeat(33));
+        assertLie("term is 1/-1, expected no negative number", 1, "00".repeat(32) + "00000001" + "FFFFFFFF");
         assertLie("file length is -1, expected 0 or more", 9, "00000000" + "FF".repeat(8));
         assertLie(
                 "list of standbys has length 1, expected at most 0",

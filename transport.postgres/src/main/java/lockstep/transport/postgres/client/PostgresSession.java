@@ -308,7 +308,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
                 EPOCHS,
                 identity.history());
         boolean ofAnotherMind = identity.systemId() != request.systemId()
-                || identity.timeline() < request.newestTimeline()
+                || identity.timeline() < request.newestTerm().timeline()
                 || startLsn < request.startLsn();
         if (ofAnotherMind) {
             // The standby knows what to say to that, or cuts its log back first.

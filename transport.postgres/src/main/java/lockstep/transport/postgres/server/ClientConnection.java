@@ -34,6 +34,7 @@ import lockstep.transport.api.Message.StandbyReason;
 import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Term;
 import lockstep.transport.postgres.netty.EventLoops;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.BackendKeyData;
@@ -459,7 +460,13 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
             return;
         }
         deliver(new Message.StartReplication(
-                name, asked.slot(), served.systemId(), opened.timeline(), 0, asked.startLsn(), opened.timeline()));
+                name,
+                asked.slot(),
+                served.systemId(),
+                opened.timeline(),
+                0,
+                asked.startLsn(),
+                new Term(opened.timeline(), 0)));
     }
 
     private void copied(FrontendMessage message) throws MalformedMessageException {

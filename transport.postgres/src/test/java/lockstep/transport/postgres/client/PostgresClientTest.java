@@ -39,6 +39,7 @@ import lockstep.transport.api.Message.StartReplication;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.api.Term;
 import lockstep.transport.api.TransportException;
 import lockstep.transport.postgres.netty.EventLoops;
 import lockstep.transport.postgres.netty.SocketIo;
@@ -295,6 +296,6 @@ class PostgresClientTest {
     }
 
     private static StartReplication start(BackupStarted log, long lsn, String slot) {
-        return new StartReplication("s1", slot, log.systemId(), log.timeline(), 1, lsn, log.timeline());
+        return new StartReplication("s1", slot, log.systemId(), log.timeline(), 1, lsn, new Term(log.timeline(), 1));
     }
 }

@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import lockstep.transport.api.DownstreamStandby;
 import lockstep.transport.api.Epoch;
 import lockstep.transport.api.Message;
+import lockstep.transport.api.Term;
 
 /** Messages to send. What they hold follows from a number, so that the other end can tell whether it is the right one. */
 public final class Messages {
@@ -78,6 +79,8 @@ public final class Messages {
             return ByteBuffer.wrap(bytes);
         } else if (type == Epoch.class) {
             return new Epoch(1 + random.nextInt(1000), random.nextLong() & Long.MAX_VALUE);
+        } else if (type == Term.class) {
+            return new Term(random.nextInt(1000), random.nextInt(1000));
         } else if (type == DownstreamStandby.class) {
             return new DownstreamStandby(
                     -1, random.nextLong(), "Größe ∑ 😀", "streaming", 4, 3, 2, random.nextInt(1000));
