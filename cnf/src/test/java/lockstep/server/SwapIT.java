@@ -78,6 +78,10 @@ final class SwapIT {
             assertTrue(stopped.contains("is stopped; " + Pair.NAME + " has moved"), stopped);
             primary.shell("transport", "start", "transport.unix");
             primary.shell("transport", "use", Pair.NAME, "unix");
+            String left = standby.shell("transport", "stop", "unix");
+            assertTrue(left.contains("is stopped; this standby has moved to " + tcp), left);
+            standby.shell("transport", "start", "transport.unix");
+            primary.shell("transport", "use", Pair.NAME, "unix");
             assertEquals(transitions, primary.ask("mode_transitions", "status"));
             primary.shell("set", "standby_unavailable", "hang");
 

@@ -2,6 +2,7 @@ package lockstep.transports;
 
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -10,6 +11,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import lockstep.io.Clock;
 import lockstep.transport.api.TransportException;
 
@@ -19,8 +21,12 @@ import lockstep.transport.api.TransportException;
  */
 final class Guard implements AutoCloseable {
     private static final long LOOK_MS = 100;
+    private static final long CONNECT_MS = 12_000;
+    private static final long CALL_MS = 5_000;
 
     private final Clock clock;
+    private final long connectMs;
+    private final long callMs;
     private final AtomicInteger names = new AtomicInteger();
     private final Set<GuardedSession> watched = ConcurrentHashMap.newKeySet();
     private final ThreadPoolExecutor threads =
@@ -28,7 +34,19 @@ final class Guard implements AutoCloseable {
     private boolean watching;
 
     Guard(Clock clock) {
+        this(clock, CONNECT_MS, CALL_MS);
+    }
+
+    /**
+     * As {@link #Guard(Clock)}.
+     *
+     * @param connectMs see {@link #connectMs()}
+     * @param callMs see {@link #callMs()}
+     */
+    Guard(Clock clock, long connectMs, long callMs) {
         this.clock = clock;
+        this.connectMs = connectMs;
+        this.callMs = callMs;
     }
 
     private Thread thread(Runnable work) {
@@ -46,36 +64,71 @@ final class Guard implements AutoCloseable {
         threads.execute(work);
     }
 
+    /** How long a transport may take to connect. */
+    long connectMs() {
+        return connectMs;
+    }
+
+    /** How long a transport may take for what needs no peer. */
+    long callMs() {
+        return callMs;
+    }
+
     /**
      * Calls a transport, and waits so long for it.
      *
      * @param what is called, for the message
+     * @param tooLate takes what comes after that
      * @throws TransportException if it fails as it may
-     * @throws IllegalStateException if it fails as it may not, or does not come back; what it does then is taken for nothing
+     * @throws IllegalStateException if it fails as it may not, or does not come back
      */
-    <T> T call(String what, long seconds, Callable<T> work) throws TransportException {
-        Future<T> result = threads.submit(work);
+    <T> T call(String what, long ms, Callable<T> work, Consumer<T> tooLate) throws TransportException {
+        CompletableFuture<T> result = new CompletableFuture<>();
+        Future<?> task = threads.submit(() -> {
+            try {
+                T value = work.call();
+                if (!result.complete(value)) {
+                    tooLate.accept(value);
+                }
+            } catch (Exception | Error e) {
+                result.completeExceptionally(e);
+            }
+        });
+        long deadline = clock.nanos() + TimeUnit.MILLISECONDS.toNanos(ms);
         boolean interrupted = false;
         try {
             while (true) {
                 try {
-                    return result.get(seconds, TimeUnit.SECONDS);
+                    return result.get(deadline - clock.nanos(), TimeUnit.NANOSECONDS);
                 } catch (InterruptedException e) {
                     interrupted = true;
+                } catch (TimeoutException e) {
+                    // If it has come back just now, that is taken.
+                    if (result.completeExceptionally(
+                            new NotBackException(what + " has not come back for " + ms + " ms"))) {
+                        task.cancel(true);
+                    }
                 }
             }
-        } catch (TimeoutException e) {
-            result.cancel(true);
-            throw new IllegalStateException(what + " has not come back for " + seconds + " s", e);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof TransportException failure) {
                 throw failure;
             }
-            throw new IllegalStateException(what + " failed with " + e.getCause(), e.getCause());
+            throw e.getCause() instanceof NotBackException hangs
+                    ? hangs
+                    : new IllegalStateException(what + " failed with " + e.getCause(), e.getCause());
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
+        }
+    }
+
+    private static final class NotBackException extends IllegalStateException {
+        private static final long serialVersionUID = 1;
+
+        NotBackException(String message) {
+            super(message);
         }
     }
 

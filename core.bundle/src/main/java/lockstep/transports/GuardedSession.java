@@ -72,11 +72,13 @@ final class GuardedSession implements Session, SessionHandler {
             synchronized (this) {
                 if (session == null) {
                     peer = own.peer();
-                    if (isPumped) {
+                    if (isPumped && !ended.get()) {
                         pump = new Pump(own, guard, this);
                     }
                     session = own;
-                    guard.watch(this);
+                    if (!ended.get()) {
+                        guard.watch(this);
+                    }
                 }
             }
         }
@@ -87,7 +89,7 @@ final class GuardedSession implements Session, SessionHandler {
     }
 
     /** Lets nobody hear of it. */
-    GuardedSession withoutHandler() {
+    synchronized GuardedSession withoutHandler() {
         ended.set(true);
         guard.forget(this);
         Pump own = pump;
