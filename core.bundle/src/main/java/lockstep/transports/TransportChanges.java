@@ -317,7 +317,8 @@ public final class TransportChanges {
     private boolean isTransport(Bundle bundle) {
         String provided = bundle.getHeaders("").get(Constants.PROVIDE_CAPABILITY);
         return (provided != null && provided.contains(Transport.class.getName()))
-                || !schemes(bundle).isEmpty();
+                || !schemes(bundle).isEmpty()
+                || !carriers.schemeOf(bundle.getBundleId()).isEmpty();
     }
 
     private List<String> schemes(Bundle bundle) {

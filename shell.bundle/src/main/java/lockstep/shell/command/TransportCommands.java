@@ -24,6 +24,7 @@ import org.apache.felix.service.command.Parameter;
 import org.apache.felix.service.command.annotations.GogoCommand;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleException;
+import org.osgi.framework.startlevel.BundleStartLevel;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -117,7 +118,9 @@ public final class TransportCommands {
     private static String state(Bundle bundle) {
         return switch (bundle.getState()) {
             case Bundle.ACTIVE -> "active, but without a transport";
-            case Bundle.INSTALLED -> "not resolved";
+            case Bundle.INSTALLED ->
+                // After a restart nobody has asked one that is stopped what it needs.
+                bundle.adapt(BundleStartLevel.class).isPersistentlyStarted() ? "not resolved" : "stopped";
             default -> "stopped";
         };
     }
