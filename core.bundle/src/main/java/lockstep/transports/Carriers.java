@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
 import lockstep.io.Clock;
+import lockstep.io.Panic;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
@@ -36,7 +37,7 @@ public final class Carriers {
     private record Guarded(GuardedTransport carrier, ServiceRegistration<Carrier> service) {}
 
     private final BundleContext context;
-    private final Guard guard = new Guard(Clock.SYSTEM);
+    private final Guard guard;
     private final Map<ServiceReference<Transport>, Guarded> present = new ConcurrentHashMap<>();
 
     /** What bundles serve or have served, by their numbers; kept where the framework keeps the bundles. */
@@ -44,8 +45,9 @@ public final class Carriers {
 
     /** Made by the framework. */
     @Activate
-    public Carriers(BundleContext context) {
+    public Carriers(BundleContext context, @Reference Panic panic) {
         this.context = context;
+        guard = new Guard(Clock.SYSTEM, panic);
         try (InputStream in = Files.newInputStream(schemesFile())) {
             schemes.load(in);
         } catch (NoSuchFileException e) {

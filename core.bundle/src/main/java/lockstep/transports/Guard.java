@@ -1,5 +1,6 @@
 package lockstep.transports;
 
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -13,40 +14,51 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import lockstep.io.Clock;
+import lockstep.io.Panic;
 import lockstep.transport.api.TransportException;
 
 /**
  * Calls transports on threads that may be lost, and looks after sessions that do not come back from a call. A thread that is idle
- * for a second ends, so that nothing is left of a transport that is gone.
+ * for a second ends, so that nothing is left of a transport that is gone. A thread that may not be lost, and does not come back
+ * even when it is interrupted, stops the server: a standby can take its place then, which it could not while the server hangs.
  */
 final class Guard implements AutoCloseable {
     private static final long LOOK_MS = 100;
     private static final long CONNECT_MS = 12_000;
     private static final long CALL_MS = 5_000;
 
+    /** How often it is looked after a thread that a transport holds; counted, since a process that is stopped for a while harms nobody. */
+    private static final int HELD_LOOKS = 100;
+
     private final Clock clock;
+    private final Panic panic;
     private final long connectMs;
     private final long callMs;
+    private final int heldLooks;
+    private final Map<Thread, Integer> held = new ConcurrentHashMap<>();
     private final AtomicInteger names = new AtomicInteger();
     private final Set<GuardedSession> watched = ConcurrentHashMap.newKeySet();
     private final ThreadPoolExecutor threads =
             new ThreadPoolExecutor(0, Integer.MAX_VALUE, 1, TimeUnit.SECONDS, new SynchronousQueue<>(), this::thread);
     private boolean watching;
 
-    Guard(Clock clock) {
-        this(clock, CONNECT_MS, CALL_MS);
+    Guard(Clock clock, Panic panic) {
+        this(clock, panic, CONNECT_MS, CALL_MS, HELD_LOOKS);
     }
 
     /**
-     * As {@link #Guard(Clock)}.
+     * As {@link #Guard(Clock, Panic)}.
      *
      * @param connectMs see {@link #connectMs()}
      * @param callMs see {@link #callMs()}
+     * @param heldLooks after how many looks at a thread that is held the server stops
      */
-    Guard(Clock clock, long connectMs, long callMs) {
+    Guard(Clock clock, Panic panic, long connectMs, long callMs, int heldLooks) {
         this.clock = clock;
+        this.panic = panic;
         this.connectMs = connectMs;
         this.callMs = callMs;
+        this.heldLooks = heldLooks;
     }
 
     private Thread thread(Runnable work) {
@@ -147,11 +159,37 @@ final class Guard implements AutoCloseable {
         watched.remove(session);
     }
 
+    /** Hears that a transport holds a thread of the server, and does not listen to its interrupt, or not yet. */
+    void holds(Thread caller) {
+        held.put(caller, 0);
+    }
+
+    /** Hears that it does not any more. */
+    void isBack(Thread caller) {
+        held.remove(caller);
+    }
+
+    private void lookAfterHeld() {
+        held.replaceAll((caller, looks) -> looks + 1);
+        held.forEach((caller, looks) -> {
+            if (looks == heldLooks) {
+                IllegalStateException where = new IllegalStateException(caller.getName());
+                where.setStackTrace(caller.getStackTrace());
+                panic.panic(
+                        "the thread " + caller.getName() + " does not come back from a transport, and listens to no"
+                                + " interrupt. The server stops, because it would hang otherwise. The log says where;"
+                                + " start it again, with another transport in primary_conninfo and listen_addresses",
+                        where);
+            }
+        });
+    }
+
     /** Looks until there is nothing to look after. */
     private void look() {
         try {
             while (isNeeded()) {
                 watched.forEach(GuardedSession::look);
+                lookAfterHeld();
                 TimeUnit.MILLISECONDS.sleep(LOOK_MS);
             }
         } catch (InterruptedException e) {
@@ -160,7 +198,7 @@ final class Guard implements AutoCloseable {
     }
 
     private synchronized boolean isNeeded() {
-        watching = !watched.isEmpty();
+        watching = !watched.isEmpty() || !held.isEmpty();
         return watching;
     }
 

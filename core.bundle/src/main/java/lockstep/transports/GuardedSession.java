@@ -163,6 +163,7 @@ final class GuardedSession implements Session, SessionHandler {
         if (!inside.compareAndSet(Thread.currentThread(), null)) {
             synchronized (this) {
                 Thread.interrupted();
+                guard.isBack(Thread.currentThread());
             }
         }
     }
@@ -314,6 +315,9 @@ final class GuardedSession implements Session, SessionHandler {
             synchronized (this) {
                 if (entered == enteredNanos && inside.compareAndSet(caller, null)) {
                     caller.interrupt();
+                    if (!isPumped) {
+                        guard.holds(caller);
+                    }
                 } else {
                     caller = null;
                 }

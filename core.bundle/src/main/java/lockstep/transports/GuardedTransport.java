@@ -29,8 +29,9 @@ import org.slf4j.LoggerFactory;
  * sessions, which its peers open again, perhaps through another.
  *
  * <p><b>The call that may cost nothing</b> is {@link Session#send}: the WAL writer makes it for each group of commits. A
- * transport of the distribution is called directly; one that does not come back is interrupted. Others are given what is sent on a
- * thread of their own ({@link Pump}): that costs a change of threads, and nothing that they do can hold the WAL writer.
+ * transport of the distribution is called directly; one that does not come back is interrupted, and if it does not listen to that
+ * either, the server stops rather than hang ({@link Guard}). Others are given what is sent on a thread of their own ({@link Pump}):
+ * nothing that they do can hold the WAL writer, and a lone commit takes some 30 µs longer, of 250.
  */
 final class GuardedTransport implements Carrier {
     private static final String TOO_LATE = "it came too late";

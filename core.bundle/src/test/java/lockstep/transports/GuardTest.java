@@ -36,8 +36,11 @@ class GuardTest {
     private static final Endpoint NOWHERE = Endpoint.parse("vendor://nowhere");
     private static final long PATIENCE_S = 60;
     private static final long CALL_MS = 50;
+    private static final int HELD_LOOKS = 3;
 
-    private final Guard guard = new Guard(Clock.SYSTEM, CALL_MS, CALL_MS);
+    private final CompletableFuture<String> panics = new CompletableFuture<>();
+    private final Guard guard =
+            new Guard(Clock.SYSTEM, (message, where) -> panics.complete(message), CALL_MS, CALL_MS, HELD_LOOKS);
     private final CountDownLatch released = new CountDownLatch(1);
     private final Vendors vendors = new Vendors();
     private final CompletableFuture<String> closed = new CompletableFuture<>();
@@ -165,7 +168,21 @@ class GuardTest {
         };
         session.send(new BackupEnded(1));
         assertFalse(Thread.currentThread().isInterrupted());
+        assertFalse(panics.isDone(), "it has come back");
         assertTrue(cause().contains("has not come back"), cause());
+    }
+
+    @Test
+    void aSendThatListensToNobodyAndIsCalledDirectlyStopsTheServerRatherThanHoldIt() throws Exception {
+        Session session = open(false);
+        vendors.sends = message -> hang();
+        Thread writer = new Thread(() -> session.send(new BackupEnded(1)), "wal-writer");
+        writer.start();
+        String why = panics.get(PATIENCE_S, TimeUnit.SECONDS);
+        assertTrue(why.contains("the thread wal-writer does not come back from a transport"), why);
+        assertTrue(cause().contains("has not come back"), cause());
+        released.countDown();
+        writer.join();
     }
 
     @Test
