@@ -18,10 +18,11 @@ import lockstep.transport.api.TransportException;
 
 /**
  * Does what {@code tcp} does, for as long as there is no file that says what it shall do wrong: {@code throw} or {@code hang} in
- * send, or {@code flood} the server with messages.
+ * send, {@code flood} the server with messages, or hang elsewhere: {@code hang-listen}, {@code hang-connect}, {@code hang-close}.
  */
 final class DefectiveTransport implements Transport {
     private static final int FLOOD = 1000;
+    private static final long HANG_LOOK_NANOS = 10_000_000;
 
     private final Transport tcp;
     private final Path mode;
@@ -41,6 +42,14 @@ final class DefectiveTransport implements Transport {
         }
     }
 
+    /** Whoever interrupts this is not listened to. */
+    private void hangFor(String wanted) {
+        while (is(wanted)) {
+            Thread.interrupted();
+            LockSupport.parkNanos(HANG_LOOK_NANOS);
+        }
+    }
+
     private static Endpoint inner(Endpoint endpoint) {
         return Endpoint.parse(endpoint.toString().replaceFirst("^defect:", "tcp:"));
     }
@@ -52,6 +61,7 @@ final class DefectiveTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
+        hangFor("hang-listen");
         Listener listener = tcp.listen(inner(endpoint), session -> {
             Faulty faulty = new Faulty(session);
             faulty.handler = acceptor.accept(faulty);
@@ -72,6 +82,7 @@ final class DefectiveTransport implements Transport {
 
     @Override
     public Session connect(Endpoint endpoint, SessionHandler handler) throws TransportException {
+        hangFor("hang-connect");
         Faulty faulty = new Faulty(null);
         faulty.handler = handler;
         faulty.session = tcp.connect(inner(endpoint), faulty);
@@ -92,10 +103,7 @@ final class DefectiveTransport implements Transport {
             if (is("throw")) {
                 throw new IllegalStateException("a defect that a test wants");
             }
-            while (is("hang")) {
-                // Whoever interrupts this is not listened to.
-                LockSupport.parkNanos(FLOOD);
-            }
+            hangFor("hang");
             session.send(message);
         }
 
@@ -112,6 +120,7 @@ final class DefectiveTransport implements Transport {
         @Override
         public void close(String cause) {
             closed = true;
+            hangFor("hang-close");
             session.close(cause);
         }
 

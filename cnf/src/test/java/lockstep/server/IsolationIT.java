@@ -1,6 +1,7 @@
 package lockstep.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -42,7 +43,7 @@ final class IsolationIT {
                 Path acked = folder.resolve(each.getKey());
                 CompletableFuture<Result> load =
                         pair.primary().begin("load", "--clients", "4", "--seconds", "4", "--acked", acked.toString());
-                pair.primary().await(() -> hasContent(acked) || load.isDone());
+                pair.primary().await(() -> size(acked) > 0 || load.isDone());
                 Files.writeString(mode, each.getKey());
                 pair.primary().await(() -> {
                     String links = pair.primary().shell("transports", "links", "--json");
@@ -60,9 +61,62 @@ final class IsolationIT {
         }
     }
 
-    private static boolean hasContent(Path file) {
+    @Test
+    void aTransportThatHangsInListenConnectOrCloseHoldsNeitherCommitsNorTheServer() throws IOException {
+        Path jar = bundle();
+        String defect = "defect://127.0.0.1:" + Pair.freePort();
+        String tcp = Pair.endpoint(Pair.freePort());
+        try (Pair pair = new Pair(folder, tcp + "," + defect, tcp + "," + defect, List.of()).start()) {
+            ServerProcess primary = pair.primary();
+            ServerProcess standby = pair.standby();
+            primary.shell("transport", "install", jar.toString());
+            standby.shell("transport", "install", jar.toString());
+            Path primarysMode = primary.directory().resolve("defect");
+            Path standbysMode = standby.directory().resolve("defect");
+            Path acked = folder.resolve("acked");
+            CompletableFuture<Result> load =
+                    primary.begin("load", "--clients", "4", "--seconds", "18", "--acked", acked.toString(), "--json");
+
+            primary.shell("transport", "use", Pair.NAME, "defect");
+            Files.writeString(primarysMode, "hang-close");
+            Files.writeString(standbysMode, "hang-close");
+            primary.shell("transport", "use", Pair.NAME, "tcp");
+            awaitCommits(primary, acked, load);
+            primary.await(() -> !primary.shell("transports", "links", "--json").contains("\"scheme\":\"defect\""));
+
+            Files.writeString(standbysMode, "hang-connect");
+            CompletableFuture<Result> move = primary.begin("transport", "use", Pair.NAME, "defect");
+            Files.writeString(primarysMode, "hang-listen");
+            primary.shell("transport", "stop", "defect");
+            primary.shell("transport", "start", "defect");
+            String transports = primary.shell("transports", "--json");
+            assertTrue(transports.contains("listen on " + defect + " has not come back"), transports);
+            awaitCommits(primary, acked, load);
+            assertTrue(move.join().err().contains("connect to " + defect + " has not come back"), move::toString);
+            awaitCommits(primary, acked, load);
+
+            Result result = load.join();
+            assertEquals(0, result.status(), result::toString);
+            assertEquals("0", ServerProcess.member(result.out(), "failed"), result::toString);
+            Pair.assertHolds(standby, acked);
+            // They stop in good order while there is a call that has not come back.
+            standby.stop();
+            primary.stop();
+        }
+    }
+
+    /** Waits for commits that are released from now on. */
+    private static void awaitCommits(ServerProcess primary, Path acked, CompletableFuture<Result> load) {
+        long before = size(acked);
+        primary.await(() -> {
+            assertFalse(load.isDone(), "the load has ended too early to tell");
+            return size(acked) > before;
+        });
+    }
+
+    private static long size(Path file) {
         try {
-            return Files.exists(file) && Files.size(file) > 0;
+            return Files.exists(file) ? Files.size(file) : 0;
         } catch (IOException e) {
             throw new AssertionError(e);
         }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import lockstep.server.ServerProcess.Result;
 import org.junit.jupiter.api.Test;
@@ -52,6 +53,36 @@ final class SshIT {
             pair.awaitStreaming();
             assertTrue(pair.primary().shell("put", "greeting", "hello").startsWith("COMMIT"));
             pair.assertSame();
+        }
+    }
+
+    @Test
+    void aStandbyMovesToSshAndBackUnderLoadAndNoCommitNotices() throws IOException {
+        Path socket = folder.resolve("wal.sock");
+        String tcp = Pair.endpoint(Pair.freePort());
+        try (Sshd sshd = new Sshd(folder);
+                Pair pair = new Pair(folder, tcp + ",ssh://" + socket, tcp + "," + sshd.to(socket), sshd.settings())
+                        .start()) {
+            // To commits there is a standby all the time: they would go on without one at once, and it would be
+            // counted.
+            pair.primary().shell("set", "standby_unavailable", "degrade");
+            String transitions = pair.primary().ask("mode_transitions", "status");
+            Path acked = folder.resolve("acked");
+            CompletableFuture<Result> load = pair.primary()
+                    .begin("load", "--clients", "4", "--seconds", "6", "--acked", acked.toString(), "--json");
+            for (String scheme : List.of("ssh", "tcp", "ssh", "tcp")) {
+                long before = size(acked);
+                pair.primary().await(() -> size(acked) > before || load.isDone());
+                String moved = pair.primary().shell("transport", "use", Pair.NAME, scheme);
+                assertTrue(moved.contains("has moved"), moved);
+                assertTrue(pair.primary().shell("transports", "links", "--json").contains("\"scheme\":\"" + scheme));
+            }
+            Result result = load.join();
+            assertEquals(0, result.status(), result::toString);
+            assertEquals("0", ServerProcess.member(result.out(), "failed"), result::toString);
+            assertEquals(transitions, pair.primary().ask("mode_transitions", "status"));
+            pair.assertSame();
+            Pair.assertHolds(pair.standby(), acked);
         }
     }
 

@@ -5,13 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -26,8 +27,12 @@ final class SwapIT {
     private static final String LOAD_SECONDS = "30";
     private static final int UPDATES = 100;
 
-    /** Threads of core and receiver, which live as long as their bundles do. */
-    private static final List<String> THREADS = List.of("wal-writer", "startup", "wal-receiver", "checkpointer");
+    /** The bundles that are swapped here, and what the framework makes of them. */
+    private static final Pattern SWAPPED =
+            Pattern.compile("transport\\.(tcp|unix) .*|core\\.bundle lockstep\\.transports\\.Carrier");
+
+    /** A heading of {@code inspect}, such as {@code core.bundle [39] provides:}. */
+    private static final Pattern BUNDLE = Pattern.compile("(\\S+) \\[(\\d+)\\] provides:");
 
     @TempDir
     private Path folder;
@@ -52,8 +57,12 @@ final class SwapIT {
             ServerProcess primary = pair.primary().compiledInFull();
             ServerProcess standby = pair.standby().compiledInFull();
             pair.start();
-            Map<String, Long> before = threads(primary);
-            before.putAll(threads(standby));
+            Set<String> before = starts(primary);
+            Set<String> standbysBefore = starts(standby);
+            for (String bundle :
+                    List.of("core.bundle", "receiver.bundle", "kv.bundle", "shell.bundle", "transport.ssh")) {
+                assertTrue(standbysBefore.stream().anyMatch(start -> start.startsWith(bundle + " ")), bundle);
+            }
             Path acked = folder.resolve("acked");
             CompletableFuture<Result> load = primary.begin(
                     "load", "--clients", "4", "--seconds", LOAD_SECONDS, "--acked", acked.toString(), "--json");
@@ -78,6 +87,10 @@ final class SwapIT {
             String stopped = primary.shell("transport", "stop", "unix");
             assertTrue(stopped.contains("is stopped; " + Pair.NAME + " has moved"), stopped);
             primary.shell("transport", "start", "transport.unix");
+            primary.shell("transport", "use", Pair.NAME, "unix");
+            String left = standby.shell("transport", "stop", "unix");
+            assertTrue(left.contains("is stopped; this standby has moved to " + tcp), left);
+            standby.shell("transport", "start", "transport.unix");
             primary.shell("transport", "use", Pair.NAME, "unix");
             assertEquals(transitions, primary.ask("mode_transitions", "status"));
             primary.shell("set", "standby_unavailable", "hang");
@@ -111,9 +124,8 @@ final class SwapIT {
             assertEquals("0", ServerProcess.member(result.out(), "failed"), result::toString);
             pair.assertSame();
             Pair.assertHolds(standby, acked);
-            Map<String, Long> after = threads(primary);
-            after.putAll(threads(standby));
-            assertEquals(before, after);
+            assertEquals(before, starts(primary));
+            assertEquals(standbysBefore, starts(standby));
         }
     }
 
@@ -165,35 +177,27 @@ final class SwapIT {
                 .replaceAll("(?s).*\"bundle\":\"" + bundle + "\",\"id\":(\\d+).*", "$1");
     }
 
-    /** Returns which of the threads there are, and when each was started. */
-    private static Map<String, Long> threads(ServerProcess server) throws IOException {
-        Map<String, Long> found = new TreeMap<>();
-        try (Stream<Path> tasks = Files.list(Path.of("/proc", Long.toString(server.pid()), "task"))) {
-            for (Path task : tasks.toList()) {
-                String stat = stat(task);
-                int end = stat.lastIndexOf(')');
-                String name = end < 0 ? "" : stat.substring(stat.indexOf('(') + 1, end);
-                if (THREADS.contains(name)) {
-                    String[] fields = stat.substring(end + 2).split(" ", -1);
-                    found.put(server.directory().getFileName() + " " + name, Long.parseLong(fields[19]));
-                }
+    /**
+     * Returns which services the bundles offer that are not swapped, and when each was registered, by the number that the framework
+     * gives it then and to no other: who is started again, registers what it offers again.
+     */
+    private static Set<String> starts(ServerProcess server) {
+        Set<String> starts = new TreeSet<>();
+        String bundle = "";
+        String service = "";
+        for (String line :
+                server.shell("inspect", "capability", "service").lines().toList()) {
+            Matcher heading = BUNDLE.matcher(line);
+            if (heading.matches()) {
+                bundle = heading.group(1);
+            } else if (line.startsWith("service; ")) {
+                service = line.split("[; ]+", -1)[1];
+            } else if (line.startsWith("   service.id = ")
+                    && !SWAPPED.matcher(bundle + " " + service).matches()) {
+                starts.add(bundle + " " + service + line.substring("   service.id".length()));
             }
         }
-        return found;
-    }
-
-    /** Returns what the kernel says of a thread; nothing if it has ended meanwhile. */
-    private static String stat(Path task) throws IOException {
-        try {
-            return Files.readString(task.resolve("stat"));
-        } catch (NoSuchFileException e) {
-            return "";
-        } catch (IOException e) {
-            if (Files.exists(task)) {
-                throw e;
-            }
-            return ""; // it ended between opening and reading
-        }
+        return starts;
     }
 
     /** Counts after a collection. */

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import lockstep.config.Units;
+import lockstep.io.Clock;
 import lockstep.io.DataDirectory;
 import lockstep.io.ThreadWorkers;
 import lockstep.io.Worker;
@@ -45,6 +46,7 @@ public final class Security {
     private final Path directory;
     private final Map<String, String> environment;
     private final byte[] secret = new byte[SECRET_BYTES];
+    private final WrongPasswords wrongPasswords = new WrongPasswords(Clock.SYSTEM);
     private final Reloaded<AccessRules> rules;
     private final Reloaded<Map<String, ScramVerifier>> verifiers;
     private volatile SecurityConfiguration config;
@@ -174,6 +176,11 @@ public final class Security {
     /** Returns what bounds the connections of a listener that have not proved who they are. */
     public Startups startups() {
         return new Startups(config.maxUnauthenticatedConnections(), config.maxUnauthenticatedPerAddress());
+    }
+
+    /** Returns what slows down those who try passwords, at any listener. */
+    public WrongPasswords wrongPasswords() {
+        return wrongPasswords;
     }
 
     /**

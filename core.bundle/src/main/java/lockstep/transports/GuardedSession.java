@@ -15,7 +15,7 @@ import lockstep.transport.api.SessionHandler;
  * A session behind a guard: both what the server calls and what the transport calls. The handler hears {@link
  * SessionHandler#closed} once, from the transport or, where that does not say it, from here.
  *
- * <p><b>Not coming back from {@link #send}.</b> Who calls leaves its name in {@link #inside}. The guard, when it has been there for too
+ * <p><b>Not coming back from a call.</b> Who calls {@link #send} leaves its name in {@link #inside}. The guard, when it has been there for too
  * long, takes the name, ends the session and interrupts the thread. Who comes back and finds its name gone takes care that no
  * interrupt stays behind: a thread that is interrupted while it writes to a file would close the file.
  */
@@ -36,6 +36,7 @@ final class GuardedSession implements Session, SessionHandler {
     private volatile SessionHandler handler;
     private volatile Pump pump;
     private volatile Peer peer;
+    private volatile String calling = "";
     private volatile long enteredNanos;
     private volatile long closedNanos;
     private volatile String closeCause;
@@ -72,11 +73,13 @@ final class GuardedSession implements Session, SessionHandler {
             synchronized (this) {
                 if (session == null) {
                     peer = own.peer();
-                    if (isPumped) {
-                        pump = new Pump(own, guard, this);
+                    if (isPumped && !ended.get()) {
+                        pump = new Pump(guard, this);
                     }
                     session = own;
-                    guard.watch(this);
+                    if (!ended.get()) {
+                        guard.watch(this);
+                    }
                 }
             }
         }
@@ -87,7 +90,7 @@ final class GuardedSession implements Session, SessionHandler {
     }
 
     /** Lets nobody hear of it. */
-    GuardedSession withoutHandler() {
+    synchronized GuardedSession withoutHandler() {
         ended.set(true);
         guard.forget(this);
         Pump own = pump;
@@ -125,9 +128,7 @@ final class GuardedSession implements Session, SessionHandler {
 
     /** Has the transport send a message, on this thread. */
     void pass(Message message) {
-        Thread me = Thread.currentThread();
-        enteredNanos = guard.clock().nanos();
-        inside.set(me);
+        enter("send");
         try {
             session.send(message);
             long bytes = MessageCodec.frameBytes(message);
@@ -138,10 +139,31 @@ final class GuardedSession implements Session, SessionHandler {
         } catch (RuntimeException | Error e) {
             defect("send failed with " + e, e);
         } finally {
-            if (!inside.compareAndSet(me, null)) {
-                synchronized (this) {
-                    Thread.interrupted();
-                }
+            leave();
+        }
+    }
+
+    /** Asks the transport whether there is room, on the thread of the pump. */
+    boolean askWritable() {
+        enter("isWritable");
+        try {
+            return isTransportWritable();
+        } finally {
+            leave();
+        }
+    }
+
+    private void enter(String call) {
+        calling = call;
+        enteredNanos = guard.clock().nanos();
+        inside.set(Thread.currentThread());
+    }
+
+    private void leave() {
+        if (!inside.compareAndSet(Thread.currentThread(), null)) {
+            synchronized (this) {
+                Thread.interrupted();
+                guard.isBack(Thread.currentThread());
             }
         }
     }
@@ -154,7 +176,7 @@ final class GuardedSession implements Session, SessionHandler {
         return pump != null ? pump.isWritable() : isTransportWritable();
     }
 
-    boolean isTransportWritable() {
+    private boolean isTransportWritable() {
         try {
             return session.isWritable();
         } catch (RuntimeException | Error e) {
@@ -293,6 +315,9 @@ final class GuardedSession implements Session, SessionHandler {
             synchronized (this) {
                 if (entered == enteredNanos && inside.compareAndSet(caller, null)) {
                     caller.interrupt();
+                    if (!isPumped) {
+                        guard.holds(caller);
+                    }
                 } else {
                     caller = null;
                 }
@@ -300,7 +325,9 @@ final class GuardedSession implements Session, SessionHandler {
             if (caller != null) {
                 IllegalStateException where = new IllegalStateException(caller.getName());
                 where.setStackTrace(caller.getStackTrace());
-                defect("send has not come back for " + TimeUnit.NANOSECONDS.toMillis(now - entered) + " ms", where);
+                defect(
+                        calling + " has not come back for " + TimeUnit.NANOSECONDS.toMillis(now - entered) + " ms",
+                        where);
                 passClose(closeCause);
                 guard.run(() -> closed(closeCause));
             }

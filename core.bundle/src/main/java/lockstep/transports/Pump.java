@@ -5,7 +5,6 @@ import java.util.ArrayDeque;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.BackupData;
 import lockstep.transport.api.Message.WalData;
-import lockstep.transport.api.Session;
 
 /**
  * Sends on a thread of its own what is handed to it, so that nobody waits for a transport that does not come back. It holds
@@ -17,7 +16,6 @@ final class Pump {
     private static final int MAX_BYTES = 4 << 20;
     private static final long LOOK_MS = 10;
 
-    private final Session session;
     private final GuardedSession owner;
     private final ArrayDeque<Message> messages = new ArrayDeque<>();
     private int bytes;
@@ -25,8 +23,7 @@ final class Pump {
     private boolean ended;
     private String closeCause;
 
-    Pump(Session session, Guard guard, GuardedSession owner) {
-        this.session = session;
+    Pump(Guard guard, GuardedSession owner) {
         this.owner = owner;
         guard.run(this::work);
     }
@@ -93,7 +90,7 @@ final class Pump {
 
     /** Waits until the transport takes bulk data; returns false if the session ends instead. */
     private boolean awaitWritable() throws InterruptedException {
-        while (!session.isWritable()) {
+        while (!owner.askWritable()) {
             synchronized (this) {
                 if (ended || closeCause != null) {
                     if (closeCause != null) {

@@ -7,20 +7,24 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import lockstep.commit.CommitQueue;
 import lockstep.commit.PauseWatch;
 import lockstep.commit.SyncRole;
+import lockstep.io.DataDirectory;
 import lockstep.primary.Primary;
 import lockstep.send.StandbyMove;
 import lockstep.send.WalSenders;
+import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Transport;
 import org.osgi.framework.Bundle;
@@ -28,6 +32,7 @@ import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
 import org.osgi.framework.ServiceReference;
+import org.osgi.framework.startlevel.BundleStartLevel;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -38,9 +43,9 @@ import org.osgi.service.component.annotations.ReferencePolicyOption;
 /**
  * Changes transports of a running server, and measures what commits see of it.
  *
- * <p>Before a transport is stopped, updated or removed, the standbys that are served through it are asked to move over to any
- * other of their endpoints, as one by one with {@link #move}. For those that have one it becomes a planned swap; the others connect
- * again when they can.
+ * <p>Before a transport is stopped, updated or removed, those who use it move over to any other of their endpoints: the standbys
+ * that are served through it are asked to, as one by one with {@link #move}, and so is this server's own {@link Movable receiver}.
+ * For those that have one it becomes a planned swap; the others connect again when they can.
  */
 @Component(service = TransportChanges.class)
 public final class TransportChanges {
@@ -54,8 +59,12 @@ public final class TransportChanges {
 
     private static final String JAR = ".jar";
 
+    /** Where bundles of the distribution start too. */
+    private static final int START_LEVEL = 30;
+
     private final BundleContext context;
     private final Carriers carriers;
+    private final DroppedJars dropped;
 
     @Reference(
             cardinality = ReferenceCardinality.OPTIONAL,
@@ -69,11 +78,19 @@ public final class TransportChanges {
             policyOption = ReferencePolicyOption.GREEDY)
     volatile WalSenders senders;
 
+    /** There on a standby. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    volatile Movable receiver;
+
     /** Made by the framework. */
     @Activate
-    public TransportChanges(BundleContext context, @Reference Carriers carriers) {
+    public TransportChanges(BundleContext context, @Reference Carriers carriers, @Reference DataDirectory directory) {
         this.context = context;
         this.carriers = carriers;
+        dropped = new DroppedJars(directory.path());
     }
 
     /** What is done to a bundle; returns what is to be told of it. */
@@ -123,7 +140,10 @@ public final class TransportChanges {
     public Swap install(Path place, Path repository) throws BundleException, IOException, InterruptedException {
         Path jar = jar(place, repository);
         return measure(() -> {
-            Bundle bundle = context.installBundle(jar.toUri().toString());
+            // As FileInstall writes it, so that a jar of DIR/bundles is not installed twice.
+            Bundle bundle =
+                    context.installBundle(jar.toFile().toURI().normalize().toString());
+            bundle.adapt(BundleStartLevel.class).setStartLevel(START_LEVEL);
             start(bundle);
             return told("installed", bundle);
         });
@@ -170,34 +190,57 @@ public final class TransportChanges {
         });
     }
 
-    /** Removes a transport. */
+    /** Removes a transport, and the file in {@code DIR/bundles} that would bring it back. */
     public Swap uninstall(String which) throws BundleException, IOException, InterruptedException {
         Bundle bundle = find(which);
         return measure(() -> {
             String vacated = vacate(bundle);
             bundle.uninstall();
-            return told("uninstalled", bundle) + vacated;
+            return told("uninstalled", bundle) + lasting(bundle) + vacated;
         });
     }
 
-    /** Has those leave a transport that are served through it; returns what became of them, for people. */
+    /** Sees to it that a bundle does not come back by itself, or says when it does. */
+    private String lasting(Bundle bundle) throws IOException {
+        String removed = dropped.remove(bundle).stream()
+                .map(jar -> ", and " + jar + " is removed")
+                .collect(Collectors.joining());
+        return removed
+                + (Carriers.isOurs(bundle)
+                        ? "; it is of the distribution, and comes back when the server starts again (\"transport stop\" lasts)"
+                        : "");
+    }
+
+    /** Returns which jars of {@code DIR/bundles} are not installed, by their names, and why. */
+    public Map<String, String> brokenJars() throws IOException {
+        return dropped.troubles(context);
+    }
+
+    /** Has those leave a transport that use it, on either side; returns what became of them, for people. */
     private String vacate(Bundle bundle) {
+        List<Carrier> leaving = carriers.list().stream()
+                .filter(carrier -> carrier.view().bundleId() == bundle.getBundleId())
+                .toList();
+        // All are asked before the first is waited for.
+        List<CompletableFuture<String>> asked =
+                Stream.concat(served(leaving), received(leaving)).toList();
+        return asked.stream().map(told -> "; " + told.join()).collect(Collectors.joining());
+    }
+
+    /** Asks the standbys that are served through one of these. */
+    private Stream<CompletableFuture<String>> served(List<Carrier> leaving) {
         WalSenders serving = senders;
         if (serving == null) {
-            return "";
+            return Stream.empty();
         }
-        Set<String> served = carriers.list().stream()
-                .filter(carrier -> carrier.view().bundleId() == bundle.getBundleId())
+        Set<String> served = leaving.stream()
                 .flatMap(carrier -> carrier.links().stream())
                 .filter(LinkView::isIncoming)
                 .map(link -> link.peer().address())
                 .collect(Collectors.toSet());
-        // All are asked before the first is waited for.
-        List<CompletableFuture<String>> leaving = serving.standbys(standby -> SyncRole.ASYNC).stream()
+        return serving.standbys(standby -> SyncRole.ASYNC).stream()
                 .filter(standby -> served.contains(standby.clientAddr()))
-                .map(standby -> leave(serving, standby.applicationName()))
-                .toList();
-        return leaving.stream().map(told -> "; " + told.join()).collect(Collectors.joining());
+                .map(standby -> leave(serving, standby.applicationName()));
     }
 
     private static CompletableFuture<String> leave(WalSenders serving, String standby) {
@@ -207,10 +250,25 @@ public final class TransportChanges {
         } catch (IllegalArgumentException e) {
             asked = CompletableFuture.failedFuture(e);
         }
+        return told(standby, asked, moved -> moved.to().address());
+    }
+
+    /** Asks this server's own receiver, if that has connected through one of these. */
+    private Stream<CompletableFuture<String>> received(List<Carrier> leaving) {
+        Movable receiving = receiver;
+        return receiving == null
+                ? Stream.empty()
+                : leaving.stream()
+                        .flatMap(carrier -> receiving.leave(carrier.scheme()).stream())
+                        .map(asked -> told("this standby", asked, Endpoint::toString));
+    }
+
+    private static <T> CompletableFuture<String> told(
+            String who, CompletableFuture<T> asked, Function<T, String> address) {
         return asked.orTimeout(VACATE_S, TimeUnit.SECONDS)
-                .handle((moved, e) -> moved != null
-                        ? standby + " has moved to " + moved.to().address() + " before"
-                        : standby + " could not move away before: " + why(e));
+                .handle((there, e) -> e == null
+                        ? who + " has moved to " + address.apply(there) + " before"
+                        : who + " could not move away before: " + why(e));
     }
 
     private static String why(Throwable failure) {
@@ -259,7 +317,8 @@ public final class TransportChanges {
     private boolean isTransport(Bundle bundle) {
         String provided = bundle.getHeaders("").get(Constants.PROVIDE_CAPABILITY);
         return (provided != null && provided.contains(Transport.class.getName()))
-                || !schemes(bundle).isEmpty();
+                || !schemes(bundle).isEmpty()
+                || !carriers.schemeOf(bundle.getBundleId()).isEmpty();
     }
 
     private List<String> schemes(Bundle bundle) {
@@ -331,13 +390,16 @@ public final class TransportChanges {
         }
     }
 
-    /** Versions compare by their numbers, each of which is given the same width. */
+    /**
+     * Versions compare by their numbers, each of which is given the same width. What is a qualifier, such as {@code SNAPSHOT}, comes
+     * before the end, and that before a further number.
+     */
     private static String versionOf(Path jar) {
         StringBuilder key = new StringBuilder();
         for (String part : jar.getParent().getFileName().toString().split("[.-]", -1)) {
-            key.append(part.matches("\\d{1,9}") ? String.format("%09d", Integer.parseInt(part)) : part)
+            key.append(part.matches("\\d{1,9}") ? String.format("3%09d", Integer.parseInt(part)) : '1' + part)
                     .append('.');
         }
-        return key.toString();
+        return key.append('2').toString();
     }
 }

@@ -29,34 +29,65 @@ import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 class GuardTest {
     private static final Endpoint ENDPOINT = Endpoint.parse("vendor://anywhere");
+    private static final Endpoint NOWHERE = Endpoint.parse("vendor://nowhere");
     private static final long PATIENCE_S = 60;
+    private static final long CALL_MS = 50;
+    private static final int HELD_LOOKS = 3;
 
-    private final Guard guard = new Guard(Clock.SYSTEM);
+    private final CompletableFuture<String> panics = new CompletableFuture<>();
+    private final Guard guard =
+            new Guard(Clock.SYSTEM, (message, where) -> panics.complete(message), CALL_MS, CALL_MS, HELD_LOOKS);
+    private final CountDownLatch released = new CountDownLatch(1);
     private final Vendors vendors = new Vendors();
     private final CompletableFuture<String> closed = new CompletableFuture<>();
 
     /** A transport that does with a message what a test wants. */
     private static final class Vendors implements Transport {
         private volatile Consumer<Message> sends = message -> {};
+        private volatile Runnable says = () -> {};
+        private volatile Runnable connects = () -> {};
+        private volatile Runnable listens = () -> {};
+        private volatile Runnable closes = () -> {};
+        private volatile Runnable asks = () -> {};
+        private final CompletableFuture<String> ownClosed = new CompletableFuture<>();
+        private final CountDownLatch listenerClosed = new CountDownLatch(1);
         private volatile boolean isSilentAtTheEnd;
         private volatile SessionHandler handler;
         private volatile Session session;
 
         @Override
         public String scheme() {
+            says.run();
             return "vendor";
         }
 
         @Override
         public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-            throw new TransportException("nobody can listen on " + endpoint);
+            if (endpoint.equals(NOWHERE)) {
+                throw new TransportException("nobody can listen on " + endpoint);
+            }
+            listens.run();
+            return new Listener() {
+                @Override
+                public Endpoint endpoint() {
+                    return endpoint;
+                }
+
+                @Override
+                public void close() {
+                    closes.run();
+                    listenerClosed.countDown();
+                }
+            };
         }
 
         @Override
         public Session connect(Endpoint endpoint, SessionHandler by) {
+            connects.run();
             handler = by;
             session = new Session() {
                 @Override
@@ -66,6 +97,7 @@ class GuardTest {
 
                 @Override
                 public boolean isWritable() {
+                    asks.run();
                     return true;
                 }
 
@@ -76,6 +108,8 @@ class GuardTest {
 
                 @Override
                 public void close(String cause) {
+                    ownClosed.complete(cause);
+                    closes.run();
                     if (!isSilentAtTheEnd) {
                         handler.closed(cause);
                     }
@@ -97,6 +131,7 @@ class GuardTest {
 
     @AfterEach
     void end() {
+        released.countDown();
         guard.close();
     }
 
@@ -133,7 +168,21 @@ class GuardTest {
         };
         session.send(new BackupEnded(1));
         assertFalse(Thread.currentThread().isInterrupted());
+        assertFalse(panics.isDone(), "it has come back");
         assertTrue(cause().contains("has not come back"), cause());
+    }
+
+    @Test
+    void aSendThatListensToNobodyAndIsCalledDirectlyStopsTheServerRatherThanHoldIt() throws Exception {
+        Session session = open(false);
+        vendors.sends = message -> hang();
+        Thread writer = new Thread(() -> session.send(new BackupEnded(1)), "wal-writer");
+        writer.start();
+        String why = panics.get(PATIENCE_S, TimeUnit.SECONDS);
+        assertTrue(why.contains("the thread wal-writer does not come back from a transport"), why);
+        assertTrue(cause().contains("has not come back"), cause());
+        released.countDown();
+        writer.join();
     }
 
     @Test
@@ -180,7 +229,78 @@ class GuardTest {
     @Test
     void whatCameWithAReasonIsPassedOn() {
         GuardedTransport transport = new GuardedTransport(vendors, null, guard, false);
-        var e = assertThrows(TransportException.class, () -> transport.listen(ENDPOINT, session -> server));
-        assertEquals("nobody can listen on " + ENDPOINT, e.getMessage());
+        var e = assertThrows(TransportException.class, () -> transport.listen(NOWHERE, session -> server));
+        assertEquals("nobody can listen on " + NOWHERE, e.getMessage());
+    }
+
+    /** Does not come back before the end of the test, and listens to no interrupt. */
+    private void hang() {
+        boolean isReleased = false;
+        while (!isReleased) {
+            try {
+                isReleased = released.await(PATIENCE_S, TimeUnit.SECONDS);
+            } catch (InterruptedException e) {
+                // That is the defect.
+            }
+        }
+    }
+
+    private static String hangs(Executable call) {
+        String why = assertThrows(IllegalStateException.class, call).getMessage();
+        assertTrue(why.contains("has not come back for " + CALL_MS + " ms"), why);
+        return why;
+    }
+
+    @Test
+    void aTransportThatDoesNotSayItsSchemeHoldsNobody() {
+        vendors.says = this::hang;
+        hangs(() -> new GuardedTransport(vendors, null, guard, false));
+    }
+
+    @Test
+    void aConnectThatDoesNotComeBackIsGivenUpAndWhatItBringsLaterIsClosed() throws Exception {
+        vendors.connects = this::hang;
+        GuardedTransport transport = new GuardedTransport(vendors, null, guard, true);
+        assertTrue(hangs(() -> transport.connect(ENDPOINT, server)).contains("connect to " + ENDPOINT));
+        released.countDown();
+        assertEquals("it came too late", vendors.ownClosed.get(PATIENCE_S, TimeUnit.SECONDS));
+        assertEquals(List.of(), transport.links());
+        assertFalse(closed.isDone(), "its handler has heard of it");
+    }
+
+    @Test
+    void aListenThatDoesNotComeBackIsGivenUpAndWhatItOpensLaterIsClosed() throws Exception {
+        vendors.listens = this::hang;
+        GuardedTransport transport = new GuardedTransport(vendors, null, guard, true);
+        assertTrue(hangs(() -> transport.listen(ENDPOINT, session -> server)).contains("listen on " + ENDPOINT));
+        released.countDown();
+        assertTrue(vendors.listenerClosed.await(PATIENCE_S, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void aListenerThatDoesNotCloseHoldsNobody() throws Exception {
+        vendors.closes = this::hang;
+        GuardedTransport transport = new GuardedTransport(vendors, null, guard, true);
+        transport.listen(ENDPOINT, session -> server).close();
+        assertEquals(1, released.getCount());
+        assertEquals(1, vendors.listenerClosed.getCount());
+    }
+
+    @Test
+    void aSessionThatDoesNotCloseHoldsNobodyAndIsOverForItsHandler() throws Exception {
+        vendors.closes = this::hang;
+        Session session = open(true);
+        session.close("the end");
+        assertEquals("the end", cause());
+    }
+
+    @Test
+    void aTransportThatDoesNotSayWhetherThereIsRoomLosesItsSession() throws Exception {
+        vendors.asks = this::hang;
+        vendors.isSilentAtTheEnd = true;
+        Session session = open(true);
+        assertTrue(session.isWritable());
+        session.send(new WalData(0, 0, 0, 0, ByteBuffer.allocate(1)));
+        assertTrue(cause().contains("has not come back"), cause());
     }
 }

@@ -44,6 +44,7 @@ import lockstep.send.WalSenders;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.SwitchoverAnswer;
+import lockstep.transports.Movable;
 import lockstep.wal.SegmentFiles;
 import lockstep.wal.SegmentSource;
 import lockstep.wal.TimelineHistory;
@@ -86,7 +87,7 @@ import org.slf4j.LoggerFactory;
  * wal-receiver} (sessions and timers), {@code wal-writer} and {@code wal-preparer}, {@code restartpoint}, {@code
  * prefetcher}. They are ended by {@link #close}.
  */
-final class Standby implements StandbyControl, AutoCloseable {
+final class Standby implements StandbyControl, Movable, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Standby.class);
 
     private static final Commands NO_COMMANDS = new Commands() {
@@ -239,6 +240,11 @@ final class Standby implements StandbyControl, AutoCloseable {
         if (!changed.name().equals(before.name()) || !changed.slotName().equals(before.slotName())) {
             upstream.introduceAnew("the standby's name or slot has been changed");
         }
+    }
+
+    @Override
+    public Optional<CompletableFuture<Endpoint>> leave(String scheme) {
+        return upstream.leave(scheme);
     }
 
     static String conninfo(StandbyConfig config) {

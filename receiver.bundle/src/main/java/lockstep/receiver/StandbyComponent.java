@@ -32,6 +32,7 @@ import lockstep.send.SenderConfig;
 import lockstep.send.WalSenders;
 import lockstep.transport.api.Transport;
 import lockstep.transports.Carrier;
+import lockstep.transports.Movable;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceRegistration;
 import org.osgi.service.component.annotations.Activate;
@@ -82,6 +83,7 @@ public final class StandbyComponent {
     private ServiceRegistration<PrimaryAddress> addressService;
     private ServiceRegistration<?> sendersService;
     private ServiceRegistration<Hindrance> hindranceService;
+    private ServiceRegistration<Movable> movableService;
     private ServiceRegistration<Condition> ready;
     private FrameworkStop frameworkStop;
 
@@ -181,6 +183,7 @@ public final class StandbyComponent {
         service = context.registerService(StandbyControl.class, standby, null);
         addressService = context.registerService(PrimaryAddress.class, standby::primaryEndpoint, null);
         hindranceService = context.registerService(Hindrance.class, standby::hindrance, null);
+        movableService = context.registerService(Movable.class, standby, null);
         standby.listensOn(this::listening);
         standby.whenReady(this::ready);
         standby.start();
@@ -263,6 +266,7 @@ public final class StandbyComponent {
             if (ready != null) {
                 ready.unregister();
             }
+            movableService.unregister();
             hindranceService.unregister();
             addressService.unregister();
             service.unregister();

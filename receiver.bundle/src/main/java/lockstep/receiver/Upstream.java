@@ -3,6 +3,7 @@ package lockstep.receiver;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -106,7 +107,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private static final class Move {
         private final List<Endpoint> targets;
         private final boolean lasting;
-        private final Consumer<String> refused;
+        private final CompletableFuture<Endpoint> done = new CompletableFuture<>();
         private int next;
         private long retryAtNanos;
         private volatile String problem = "";
@@ -115,12 +116,14 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
          * Wishes to be at the first of these that can be used.
          *
          * @param lasting whether it is tried until it succeeds
-         * @param refused told why, if it is given up
          */
-        Move(List<Endpoint> targets, boolean lasting, Consumer<String> refused) {
+        Move(List<Endpoint> targets, boolean lasting) {
             this.targets = targets;
             this.lasting = lasting;
-            this.refused = refused;
+        }
+
+        void giveUp(String why) {
+            done.completeExceptionally(new IllegalStateException(why));
         }
     }
 
@@ -165,10 +168,12 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
      */
     void configured() {
         List<Endpoint> now = config.get().primaries();
+        Move before;
         synchronized (this) {
             if (now.equals(endpoints)) {
                 return;
             }
+            before = move;
             endpoints = now;
             nextEndpoint = 0;
             pauseNanos = FIRST_PAUSE_NANOS;
@@ -179,8 +184,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             if (open != null) {
                 int present = now.indexOf(open.endpoint);
                 List<Endpoint> better = present < 0 ? now : now.subList(0, present);
-                move = better.isEmpty() ? null : new Move(better, present < 0, why -> {});
+                move = better.isEmpty() ? null : new Move(better, present < 0);
             }
+        }
+        if (before != null) {
+            before.giveUp("its primary_conninfo has been changed meanwhile");
         }
         wake();
     }
@@ -198,21 +206,26 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
      * Moves over to another transport, if that can be.
      *
      * @param scheme of that transport, or {@link MoveRequest#ANY_OTHER}
-     * @param refused told why, if it is given up
+     * @return completes with where it is then, or with an {@link IllegalStateException} that says why it stays; whoever completes it
+     *     gives the move up
      */
-    void moveTo(String scheme, Consumer<String> refused) {
-        Optional<String> objection = tryMoveTo(scheme, refused);
-        objection.ifPresent(refused);
-        wake();
+    CompletableFuture<Endpoint> moveTo(String scheme) {
+        try {
+            return wish(scheme).done;
+        } catch (IllegalStateException e) {
+            return CompletableFuture.failedFuture(e);
+        } finally {
+            wake();
+        }
     }
 
-    private synchronized Optional<String> tryMoveTo(String scheme, Consumer<String> refused) {
+    private synchronized Move wish(String scheme) {
         Link open = link;
         if (open != null && open.endpoint.scheme().equals(scheme)) {
-            return Optional.of("it is connected through " + open.endpoint + " already");
+            throw new IllegalStateException("it is connected through " + open.endpoint + " already");
         }
-        if (move != null && !move.lasting) {
-            return Optional.of("it is moving already");
+        if (move != null && !move.lasting && !move.done.isDone()) {
+            throw new IllegalStateException("it is moving already");
         }
         boolean anyOther = scheme.equals(MoveRequest.ANY_OTHER);
         List<Endpoint> targets = endpoints.stream()
@@ -221,13 +234,26 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                         : endpoint.scheme().equals(scheme))
                 .toList();
         if (targets.isEmpty()) {
-            return Optional.of("its primary_conninfo names no endpoint "
+            throw new IllegalStateException("its primary_conninfo names no endpoint "
                     + (anyOther ? "of another transport" : scheme + "://…") + ", only "
                     + endpoints.stream().map(Endpoint::toString).collect(Collectors.joining(", "))
                     + ". Add one there: \"set primary_conninfo\" on the standby");
         }
-        move = new Move(targets, false, refused);
-        return Optional.empty();
+        move = new Move(targets, false);
+        return move;
+    }
+
+    /** As {@link lockstep.transports.Movable#leave}. */
+    Optional<CompletableFuture<Endpoint>> leave(String scheme) {
+        Link open = link;
+        if (open == null || !open.endpoint.scheme().equals(scheme)) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                state == ReceiverState.STREAMING && conversation.canMove()
+                        ? moveTo(MoveRequest.ANY_OTHER)
+                        : CompletableFuture.failedFuture(new IllegalStateException(
+                                "it does not stream from " + open.endpoint + " now, and moves only while it does")));
     }
 
     private void become(ReceiverState next, String reason) {
@@ -318,9 +344,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     void moved(String where) {
         Link next = successor;
         Link before = link;
+        Move met;
         synchronized (this) {
             link = next;
             successor = null;
+            met = move;
             move = null;
             lastEndpoint = next.endpoint.toString();
             lastError = "";
@@ -329,6 +357,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         next.worked = true;
         log.info("WAL receiver: moved from {} to {} {}", before.endpoint, next.endpoint, where);
         before.end("moved to " + next.endpoint);
+        if (met != null) {
+            met.done.complete(next.endpoint);
+        }
     }
 
     // The worker.
@@ -438,6 +469,12 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         if (wanted == null || last || state != ReceiverState.STREAMING || !conversation.canMove()) {
             return UNTIL_WOKEN;
         }
+        if (wanted.done.isDone()) {
+            synchronized (this) {
+                move = move == wanted ? null : move;
+            }
+            return UNTIL_WOKEN;
+        }
         long left = wanted.retryAtNanos == 0 ? 0 : wanted.retryAtNanos - clock.nanos();
         if (left > 0) {
             return left;
@@ -464,7 +501,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                 move = null;
             }
         }
-        wanted.refused.accept(wanted.problem);
+        wanted.giveUp(wanted.problem);
         return UNTIL_WOKEN;
     }
 
@@ -574,10 +611,14 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private void presentClosed(Link ended, String cause) {
         log.info("WAL receiver: the session with {} has ended: {}", ended.endpoint, cause);
         boolean goesOn = conversation.ended(ended.session);
+        Move met = null;
+        Link next;
         synchronized (this) {
             link = successor;
+            next = successor;
             successor = null;
             if (link != null && state == ReceiverState.STREAMING) {
+                met = move;
                 move = null;
                 nextEndpoint = 0;
                 lastEndpoint = link.endpoint.toString();
@@ -599,6 +640,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                 lastError = cause;
             }
         }
+        if (met != null) {
+            met.done.complete(next.endpoint);
+        }
     }
 
     /** Takes leave of the primary, and ends. When this returns, no conversation is at work on the disk any more. */
@@ -607,13 +651,18 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         transports.removeListener(this);
         Link open;
         Link next;
+        Move wanted;
         synchronized (this) {
             open = link;
             next = successor;
+            wanted = move;
             if (open != null) {
                 open.ending = true;
             }
             become(ReceiverState.STOPPED, "the standby is being stopped");
+        }
+        if (wanted != null) {
+            wanted.giveUp("the standby is being stopped");
         }
         if (next != null) {
             next.end("the standby is being stopped");

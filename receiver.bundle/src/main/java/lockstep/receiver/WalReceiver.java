@@ -321,7 +321,7 @@ final class WalReceiver implements Conversation {
             missing.told(degraded);
             downstream.degraded(degraded);
         } else if (message instanceof MoveRequest asked) {
-            upstream.moveTo(asked.scheme(), why -> acks.say(new MoveRefused(asked.scheme(), why)));
+            move(asked.scheme());
         } else if (message instanceof SwitchoverRequest asked && stream == present && stream.agreed) {
             acks.say(succession.answer(asked.primaryName()));
         } else if (message instanceof TakeOver handedOver && stream == present && stream.agreed) {
@@ -331,6 +331,15 @@ final class WalReceiver implements Conversation {
                     RefusalCode.PROTOCOL,
                     "the primary sent " + message.getClass().getSimpleName() + ", which has no place here");
         }
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // all that is left to do when it completes is done here
+    private void move(String scheme) {
+        upstream.moveTo(scheme).whenComplete((there, stays) -> {
+            if (stays != null) {
+                acks.say(new MoveRefused(scheme, stays.getMessage()));
+            }
+        });
     }
 
     /**

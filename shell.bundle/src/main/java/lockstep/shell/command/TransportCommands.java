@@ -24,6 +24,7 @@ import org.apache.felix.service.command.Parameter;
 import org.apache.felix.service.command.annotations.GogoCommand;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleException;
+import org.osgi.framework.startlevel.BundleStartLevel;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -58,7 +59,8 @@ public final class TransportCommands {
             @Descriptor("one JSON object with the array transports, or links")
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
-            @Descriptor("nothing | links") String... words) {
+            @Descriptor("nothing | links") String... words)
+            throws IOException {
         Words given = new Words("transports [links] [--json]", 0, 1, words);
         if (given.find(0).isPresent()) {
             given.oneOf("transports [links] [--json]", "links");
@@ -69,12 +71,29 @@ public final class TransportCommands {
                     .toList();
             return Fields.present(links, "links", "no session is open", json);
         }
-        List<Fields> rows = Stream.concat(carriers.list().stream().map(Carrier::view), stopped())
+        Stream<Fields> rows = Stream.concat(carriers.list().stream().map(Carrier::view), stopped())
                 .sorted(Comparator.comparing(CarrierView::scheme).thenComparing(CarrierView::bundleId))
-                .map(TransportCommands::row)
-                .toList();
+                .map(TransportCommands::row);
         return Fields.present(
-                rows, "transports", "there is no transport: install one with \"transport install\"", json);
+                Stream.concat(rows, broken()).toList(),
+                "transports",
+                "there is no transport: install one with \"transport install\"",
+                json);
+    }
+
+    /** What was dropped into {@code DIR/bundles}, and is not installed. */
+    private Stream<Fields> broken() throws IOException {
+        return changes.brokenJars().entrySet().stream()
+                .map(jar -> new Fields()
+                        .text("scheme", "")
+                        .text("bundle", jar.getKey())
+                        .none("id")
+                        .text("version", "")
+                        .text("state", "not installed")
+                        .none("sessions")
+                        .none("sent_bytes")
+                        .none("received_bytes")
+                        .text("last_error", jar.getValue()));
     }
 
     /** Those that are installed and serve nothing. */
@@ -99,7 +118,9 @@ public final class TransportCommands {
     private static String state(Bundle bundle) {
         return switch (bundle.getState()) {
             case Bundle.ACTIVE -> "active, but without a transport";
-            case Bundle.INSTALLED -> "not resolved";
+            case Bundle.INSTALLED ->
+                // After a restart nobody has asked one that is stopped what it needs.
+                bundle.adapt(BundleStartLevel.class).isPersistentlyStarted() ? "not resolved" : "stopped";
             default -> "stopped";
         };
     }

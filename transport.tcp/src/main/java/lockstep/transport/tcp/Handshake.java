@@ -30,6 +30,11 @@ interface Handshake {
     /** Hears that the connection is there. On the connecting side greeting and hello can be said. */
     void begin(Consumer<Word> say);
 
+    /** Returns how long the peer is to wait before its next word is heard, which nothing may follow then. */
+    default long delayMs(Link link) {
+        return 0;
+    }
+
     /**
      * Hears a word of the peer, and may answer.
      *

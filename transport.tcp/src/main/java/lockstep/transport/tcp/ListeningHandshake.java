@@ -52,7 +52,7 @@ final class ListeningHandshake implements Handshake {
             return switch (expected) {
                 case HELLO -> hello(word, link, say);
                 case RESPONSE -> response(word, link, say);
-                default -> proof(word, say);
+                default -> proof(word, link, say);
             };
         } catch (AccessException e) {
             say.accept(new Word(Word.Kind.REFUSED).with("reason", said(e)));
@@ -138,8 +138,24 @@ final class ListeningHandshake implements Handshake {
                 .orElse("");
     }
 
-    private boolean proof(Word word, Consumer<Word> say) throws AccessException {
-        say.accept(welcome().with("data", scram.last(word.value("data"))));
+    @Override
+    public long delayMs(Link link) {
+        return expected == Word.Kind.PROOF
+                ? security.wrongPasswords().delayMs(link.remote().getAddress())
+                : 0;
+    }
+
+    private boolean proof(Word word, Link link, Consumer<Word> say) throws AccessException {
+        InetAddress address = link.remote().getAddress();
+        String answer;
+        try {
+            answer = scram.last(word.value("data"));
+        } catch (AccessException e) {
+            security.wrongPasswords().wrong(address);
+            throw e;
+        }
+        security.wrongPasswords().right(address);
+        say.accept(welcome().with("data", answer));
         return true;
     }
 

@@ -103,6 +103,10 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     private final Greeting greeting = new Greeting();
     private final Word.Reader words = new Word.Reader();
     private Handshake.Link link;
+
+    /** The peer waits for what is said to its last word. */
+    private boolean waiting;
+
     private boolean opened;
     private final FrameReader frames = new FrameReader();
     private Throwable reason;
@@ -259,8 +263,11 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
                 greeted();
             }
             Word word;
-            while (state == State.HANDSHAKE && cause.get() == null && (word = words.hear(in)) != null) {
+            while (state == State.HANDSHAKE && !waiting && cause.get() == null && (word = words.hear(in)) != null) {
                 talk(word);
+            }
+            if (waiting && in.isReadable()) {
+                abort(peer.address() + " does not wait for the answer to what it has said", null);
             }
             if (state == State.OPEN) {
                 frames.read(in, this::deliver);
@@ -283,6 +290,27 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     }
 
     private void talk(Word word) {
+        long delayMs = handshake.delayMs(link);
+        if (delayMs == 0) {
+            hear(word);
+            return;
+        }
+        waiting = true;
+        channel.config().setAutoRead(false);
+        channel.eventLoop()
+                .schedule(
+                        () -> {
+                            waiting = false;
+                            if (state == State.HANDSHAKE && cause.get() == null) {
+                                channel.config().setAutoRead(true);
+                                hear(word);
+                            }
+                        },
+                        delayMs,
+                        TimeUnit.MILLISECONDS);
+    }
+
+    private void hear(Word word) {
         try {
             if (handshake.hear(word, link, this::say)) {
                 open();

@@ -29,6 +29,7 @@ import lockstep.security.Certificates;
 import lockstep.security.PasswordFile;
 import lockstep.security.Security;
 import lockstep.security.SecuritySettings;
+import lockstep.security.WrongPasswords;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.Message;
@@ -60,6 +61,7 @@ class TcpSecurityTest {
     private final Map<String, Object> client = new HashMap<>();
     private final List<TcpTransport> transports = new ArrayList<>();
     private final LinkedBlockingQueue<RecordingHandler> accepted = new LinkedBlockingQueue<>();
+    private WrongPasswords wrongPasswords;
 
     private final Logger logger = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     private final Level level = logger.getLevel();
@@ -106,14 +108,15 @@ class TcpSecurityTest {
         logger.setLevel(level);
     }
 
-    private TcpTransport transport(Map<String, Object> settings, String... environment) {
-        TcpTransport transport = new TcpTransport(
-                SocketIo.best(),
-                OPEN_MS,
-                new Security(
-                        folder,
-                        environment.length == 0 ? Map.of() : Map.of(environment[0], environment[1]),
-                        SecuritySettings.except(settings)));
+    private Security security(Map<String, Object> settings, String... environment) {
+        return new Security(
+                folder,
+                environment.length == 0 ? Map.of() : Map.of(environment[0], environment[1]),
+                SecuritySettings.except(settings));
+    }
+
+    private TcpTransport transport(Security security) {
+        TcpTransport transport = new TcpTransport(SocketIo.best(), OPEN_MS, security);
         transports.add(transport);
         return transport;
     }
@@ -140,7 +143,9 @@ class TcpSecurityTest {
     }
 
     private Listener listen(String endpoint) throws TransportException {
-        return transport(server).listen(Endpoint.parse(endpoint), session -> {
+        Security security = security(server);
+        wrongPasswords = security.wrongPasswords();
+        return transport(security).listen(Endpoint.parse(endpoint), session -> {
             RecordingHandler handler = new RecordingHandler();
             handler.on(session);
             accepted.add(handler);
@@ -159,7 +164,7 @@ class TcpSecurityTest {
 
     private RecordingHandler connect(Endpoint at, String name, String... environment) throws TransportException {
         RecordingHandler handler = new Named(name);
-        handler.on(transport(client, environment).connect(at, handler));
+        handler.on(transport(security(client, environment)).connect(at, handler));
         return handler;
     }
 
@@ -191,6 +196,23 @@ class TcpSecurityTest {
         assertTrue(refusal(at, "s1")
                 .startsWith("the server asks for the password of \"s1\", and there is none here: put" + " 127.0.0.1:"
                         + at.uri().getPort() + ":replication:s1:PASSWORD into passfile"));
+    }
+
+    @Test
+    void whoseAddressHasShownWrongPasswordsWaitsForTheVerdictOnTheNext() throws Exception {
+        rules("tcp all all scram-sha-256\n");
+        PasswordFile.set(folder.resolve("passwords"), "s1", PASSWORD.toCharArray());
+        Endpoint at = listen();
+        InetAddress here = InetAddress.getLoopbackAddress();
+        for (int i = 0; i < 3; i++) {
+            refusal(at, "s1", "PGPASSWORD", OTHER_PASSWORD);
+        }
+        long delayMs = wrongPasswords.delayMs(here);
+        assertEquals(400, delayMs);
+        long before = System.nanoTime();
+        seen(at, "s1", "PGPASSWORD", PASSWORD);
+        assertTrue(System.nanoTime() - before >= TimeUnit.MILLISECONDS.toNanos(delayMs), "it was let in at once");
+        assertEquals(0, wrongPasswords.delayMs(here));
     }
 
     @Test

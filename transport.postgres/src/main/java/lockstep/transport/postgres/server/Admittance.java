@@ -45,6 +45,7 @@ final class Admittance {
     }
 
     private final Security security;
+    private final InetAddress address;
     private final TlsFacts tls;
     private final String user;
     private final String standby;
@@ -62,6 +63,7 @@ final class Admittance {
     Admittance(Security security, InetAddress address, TlsFacts tls, String user, String standby)
             throws AccessException {
         this.security = security;
+        this.address = address;
         this.tls = tls;
         this.user = user;
         this.standby = standby;
@@ -107,13 +109,30 @@ final class Admittance {
                 return List.of(new AuthenticationSaslContinue(scram.first(first.data())));
             }
             case LAST -> {
-                String proof = scram.last(response.sasl());
+                String proof = prove(response.sasl());
                 identity = user;
                 awaited = Awaited.NOTHING;
                 return List.of(new AuthenticationSaslFinal(proof), new AuthenticationOk());
             }
             default -> throw new MalformedMessageException("an answer to a question that was not asked");
         }
+    }
+
+    private String prove(String answer) throws AccessException {
+        String proof;
+        try {
+            proof = scram.last(answer);
+        } catch (AccessException e) {
+            security.wrongPasswords().wrong(address);
+            throw e;
+        }
+        security.wrongPasswords().right(address);
+        return proof;
+    }
+
+    /** Returns how long the client is to wait for what is said to its next answer. */
+    long delayMs() {
+        return awaited == Awaited.LAST ? security.wrongPasswords().delayMs(address) : 0;
     }
 
     /** Of one who may not be this standby, no password fits. */

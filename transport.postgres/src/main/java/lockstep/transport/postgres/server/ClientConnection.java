@@ -146,6 +146,10 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private String name = "";
     private Startup startup;
     private Admittance admittance;
+
+    /** The client waits for what is said to its password. */
+    private boolean waiting;
+
     private Map<String, String> reported = Map.of();
     private WalStream stream;
     private String cause;
@@ -368,17 +372,49 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                 throw new MalformedMessageException("expected an answer to the question for a password, found "
                         + message.getClass().getSimpleName());
             }
-            try {
-                authenticated(admittance.hear(response));
-            } catch (AccessException e) {
-                notAuthenticated(e);
+            if (waiting) {
+                throw new MalformedMessageException("the client does not wait for the answer to its password");
             }
+            answered(response);
         } else if (message instanceof Terminate) {
             end(peer.address() + " has ended the connection");
         } else if (state == State.READY) {
             ask(message);
         } else {
             copied(message);
+        }
+    }
+
+    private void answered(AuthenticationResponse response) throws MalformedMessageException {
+        long delayMs = admittance.delayMs();
+        if (delayMs == 0) {
+            authenticate(response);
+            return;
+        }
+        waiting = true;
+        channel.config().setAutoRead(false);
+        channel.eventLoop()
+                .schedule(
+                        () -> {
+                            waiting = false;
+                            if (state == State.AUTHENTICATION) {
+                                channel.config().setAutoRead(true);
+                                try {
+                                    authenticate(response);
+                                } catch (MalformedMessageException e) {
+                                    malformed(e);
+                                }
+                            }
+                        },
+                        delayMs,
+                        TimeUnit.MILLISECONDS);
+    }
+
+    private void authenticate(AuthenticationResponse response) throws MalformedMessageException {
+        try {
+            authenticated(admittance.hear(response));
+        } catch (AccessException e) {
+            notAuthenticated(e);
         }
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Proxy;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -152,6 +153,21 @@ final class AdmittanceTest {
         assertTrue(psql(plain, "application_name=s1 user=repl", "wrong").contains(said));
         assertTrue(psql(encrypted, "application_name=s1 user=repl sslmode=require channel_binding=require", "wrong")
                 .contains(said));
+    }
+
+    @Test
+    void whoseAddressHasShownWrongPasswordsWaitsForTheVerdictOnTheNext() throws Exception {
+        InetAddress here = InetAddress.getLoopbackAddress();
+        security.wrongPasswords().right(here);
+        for (int i = 0; i < 3; i++) {
+            psql(plain, "application_name=s1 user=repl", "wrong");
+        }
+        long delayMs = security.wrongPasswords().delayMs(here);
+        assertEquals(400, delayMs);
+        long before = System.nanoTime();
+        assertEquals("16MB", psql(encrypted, "application_name=s1 user=repl sslmode=require", PASSWORD));
+        assertTrue(System.nanoTime() - before >= TimeUnit.MILLISECONDS.toNanos(delayMs), "it was let in at once");
+        assertEquals(0, security.wrongPasswords().delayMs(here));
     }
 
     @Test
