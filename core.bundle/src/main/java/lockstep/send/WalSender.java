@@ -976,6 +976,11 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         return state == SenderState.STOPPING;
     }
 
+    private String feed() {
+        boolean flushedOnly = flushedWalOnly || server.isStandby();
+        return live ? "live" : flushedOnly && state == SenderState.STREAMING ? "flushed" : "behind";
+    }
+
     StandbyView view(SyncRole policysRole) {
         SyncRole role = flushedWalOnly && flushedLsn == 0 ? SyncRole.ASYNC : policysRole;
         long now = clock.nanos();
@@ -995,7 +1000,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 role.priority(),
                 role.state().toString(),
                 heardMicros,
-                live ? "live" : "behind",
+                feed(),
                 reason,
                 session.peer().identity(),
                 session.peer().facts());
