@@ -14,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -32,6 +33,9 @@ public final class FileDisk implements Disk {
 
     private final Path root;
     private final int blockBytes;
+
+    /** Whether files can be written past the page cache; null until that has been tried. */
+    private volatile Boolean direct;
 
     /** Takes an existing directory. */
     public FileDisk(Path root) throws IOException {
@@ -93,22 +97,37 @@ public final class FileDisk implements Disk {
         };
     }
 
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Past the page cache where that can be: nobody will read the zeros from there.
+     */
     @Override
     public void create(String path, ByteBuffer head, long lengthBytes) throws IOException {
-        Path file = root.resolve(path);
-        replace(file, channel -> {
-            ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(lengthBytes, ZERO_CHUNK_BYTES));
-            for (long position = 0; position < lengthBytes; ) {
-                zeros.clear().limit((int) Math.min(zeros.capacity(), lengthBytes - position));
-                position += channel.write(zeros, position);
+        boolean direct = lengthBytes % blockBytes == 0 && isDirect();
+        replace(root.resolve(path), direct ? Set.of(ExtendedOpenOption.DIRECT) : Set.of(), channel -> {
+            ByteBuffer chunk = allocateAligned(ZERO_CHUNK_BYTES, blockBytes);
+            for (long left = lengthBytes; left > 0; left -= chunk.limit()) {
+                writeFully(channel, chunk.clear().limit((int) Math.min(chunk.capacity(), left)));
             }
-            writeFully(channel, head.duplicate());
+            chunk.clear().put(0, head, head.position(), head.remaining());
+            channel.position(0);
+            writeFully(channel, chunk.clear().limit((int) Math.min(blockBytes, lengthBytes)));
         });
+    }
+
+    private boolean isDirect() throws IOException {
+        Boolean known = direct;
+        if (known == null) {
+            known = supports(SyncMethod.DIRECT_DATASYNC);
+            direct = known;
+        }
+        return known;
     }
 
     @Override
     public void writeAtomically(String path, ByteBuffer content) throws IOException {
-        replace(root.resolve(path), channel -> writeFully(channel, content.duplicate()));
+        replace(root.resolve(path), Set.of(), channel -> writeFully(channel, content.duplicate()));
     }
 
     private static void writeFully(FileChannel channel, ByteBuffer bytes) throws IOException {
@@ -140,13 +159,14 @@ public final class FileDisk implements Disk {
         void fill(FileChannel channel) throws IOException;
     }
 
-    private static void replace(Path file, Filler filler) throws IOException {
+    private static void replace(Path file, Set<OpenOption> how, Filler filler) throws IOException {
         Path temporary = file.resolveSibling(file.getFileName() + TEMPORARY);
         try {
             // One that a crash left behind may have another mode.
             Files.deleteIfExists(temporary);
-            try (FileChannel channel = FileChannel.open(
-                    temporary, Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW), OWNER_ONLY)) {
+            Set<OpenOption> options = new HashSet<>(how);
+            options.addAll(List.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW));
+            try (FileChannel channel = FileChannel.open(temporary, options, OWNER_ONLY)) {
                 filler.fill(channel);
                 channel.force(true);
             }

@@ -252,7 +252,7 @@ public final class Redo implements AutoCloseable {
         firstHeldLsn = Math.min(firstHeldLsn, Math.min(transactionLsn, record.lsn()));
         if (CommitRecord.isCommit(record)) {
             listener.heldBack(record.xid(), CommitRecord.levelOf(record), transactionLsn, record.endLsn());
-        } else if (isCheckpoint(record)) {
+        } else if (CheckpointRecord.is(record)) {
             listener.checkpoint(record.lsn(), CheckpointRecord.decode(record.data()));
         }
         return true;
@@ -344,7 +344,7 @@ public final class Redo implements AutoCloseable {
     private boolean dispatch(WalRecord next, ResourceManager only) throws IOException {
         if (identity.format().isPostgres()) {
             listener.passed(next);
-            if (isCheckpoint(next)) {
+            if (CheckpointRecord.is(next)) {
                 listener.checkpoint(next.lsn(), CheckpointRecord.decode(next.data()));
             }
         } else if (next.rmgr() >= ResourceManager.FIRST_CUSTOM_ID) {
@@ -361,7 +361,7 @@ public final class Redo implements AutoCloseable {
                     manager.commit(next.xid(), next.endLsn());
                 }
             }
-        } else if (only == null && isCheckpoint(next)) {
+        } else if (only == null && CheckpointRecord.is(next)) {
             listener.checkpoint(next.lsn(), CheckpointRecord.decode(next.data()));
         } else if (only == null && next.rmgr() == XlogInfo.RMGR && next.info() == XlogInfo.NOOP) {
             Optional<String> degraded = LogNote.read(next, DegradedPeriod.NOTE);
@@ -375,11 +375,6 @@ public final class Redo implements AutoCloseable {
 
     private boolean takes(ResourceManager manager, ResourceManager only, WalRecord next) {
         return (only == null || manager == only) && next.endLsn() > positions.get(manager);
-    }
-
-    private static boolean isCheckpoint(WalRecord next) {
-        return next.rmgr() == XlogInfo.RMGR
-                && (next.info() == XlogInfo.CHECKPOINT_ONLINE || next.info() == XlogInfo.CHECKPOINT_SHUTDOWN);
     }
 
     private void block(String reason) {

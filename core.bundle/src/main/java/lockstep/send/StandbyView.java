@@ -14,7 +14,8 @@ import java.util.Map;
  * @param syncPriority its place among those that count for commits, 0 if it is none
  * @param syncState a {@link lockstep.commit.SyncRole.State}
  * @param replyMicros when it last said something, in {@link lockstep.io.Clock#micros}
- * @param feed whether it is fed {@code live} from the WAL writer or reads {@code behind} it
+ * @param feed whether it is fed {@code live} from the WAL writer, with WAL as it is {@code flushed}, as PostgreSQL's clients and
+ *     standbys of a standby are, or reads {@code behind} that
  * @param reason why it cannot acknowledge, as it says; empty if it can
  * @param identity as whom its transport has authenticated it; empty if it has not
  * @param link what else is known of its session, such as the cipher, by the names of {@link

@@ -832,6 +832,11 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
         return state == SenderState.STOPPING;
     }
 
+    private String feedState() {
+        boolean flushedOnly = flushedWalOnly || server.isStandby();
+        return feed.isLive() ? "live" : flushedOnly && state == SenderState.STREAMING ? "flushed" : "behind";
+    }
+
     StandbyView view(SyncRole policysRole) {
         SyncRole role = flushedWalOnly && progress.flushedLsn() == 0 ? SyncRole.ASYNC : policysRole;
         long now = clock.nanos();
@@ -851,7 +856,7 @@ final class WalSender implements SessionHandler, Successor, ReplicationSlots.Use
                 role.priority(),
                 role.state().toString(),
                 heardMicros,
-                feed.isLive() ? "live" : "behind",
+                feedState(),
                 reason,
                 session.peer().identity(),
                 session.peer().facts());

@@ -127,6 +127,12 @@ public record CheckpointRecord(
         out.position(at + BYTES);
     }
 
+    /** Returns whether a record is a checkpoint. */
+    public static boolean is(WalRecord record) {
+        return record.rmgr() == XlogInfo.RMGR
+                && (record.info() == XlogInfo.CHECKPOINT_ONLINE || record.info() == XlogInfo.CHECKPOINT_SHUTDOWN);
+    }
+
     /**
      * Reads it from the position of a little-endian buffer, and moves it past it.
      *

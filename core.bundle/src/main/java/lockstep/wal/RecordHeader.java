@@ -57,8 +57,14 @@ public final class RecordHeader {
     private static final int HOLE_BYTES = Short.BYTES;
     private static final int RELATION_BYTES = 3 * Integer.BYTES;
 
-    /** The most of a record's beginning that {@link #dataOffset} looks at. */
-    static final int MAX_PREFIX_BYTES = BYTES + ORIGIN_BYTES + TOP_XID_BYTES + LONG_DATA_HEADER_BYTES;
+    private static final int BLOCK_ID_BYTES = Integer.BYTES;
+
+    /** The most of a record's beginning that {@link #dataOffset} and {@link #imageBytes} look at: all that is not data. */
+    static final int MAX_PREFIX_BYTES = BYTES
+            + ORIGIN_BYTES
+            + TOP_XID_BYTES
+            + (MAX_BLOCK_ID + 1) * (BLOCK_BYTES + IMAGE_BYTES + HOLE_BYTES + RELATION_BYTES + BLOCK_ID_BYTES)
+            + LONG_DATA_HEADER_BYTES;
 
     private RecordHeader() {}
 
@@ -109,35 +115,38 @@ public final class RecordHeader {
     /**
      * Returns how much of a record is images of pages, which PostgreSQL puts into the records that change them first. Of a
      * record whose block references make no sense, only what comes before that counts.
+     *
+     * @param prefix has the first {@link #MAX_PREFIX_BYTES} bytes of the record at {@code at}, or all if it is shorter
      */
-    static int imageBytes(ByteBuffer record, int at, int recordBytes, WalFormat format) {
+    static int imageBytes(ByteBuffer prefix, int at, int recordBytes, WalFormat format) {
         int images = 0;
         long data = 0;
         int offset = BYTES;
-        while (recordBytes - offset > data) {
-            byte kind = record.get(at + offset);
+        int headersBytes = Math.min(recordBytes, MAX_PREFIX_BYTES);
+        while (offset < headersBytes && recordBytes - offset > data) {
+            byte kind = prefix.get(at + offset);
             if (kind == ORIGIN) {
                 offset += ORIGIN_BYTES;
             } else if (kind == TOP_XID) {
                 offset += TOP_XID_BYTES;
-            } else if (kind < 0 || kind > MAX_BLOCK_ID || recordBytes - offset < BLOCK_BYTES) {
+            } else if (kind < 0 || kind > MAX_BLOCK_ID || headersBytes - offset < BLOCK_BYTES) {
                 return images;
             } else {
-                int flags = record.get(at + offset + 1);
-                data += record.getShort(at + offset + 2) & 0xFFFF;
+                int flags = prefix.get(at + offset + 1);
+                data += prefix.getShort(at + offset + 2) & 0xFFFF;
                 offset += BLOCK_BYTES;
                 if ((flags & BLOCK_HAS_IMAGE) != 0) {
-                    if (recordBytes - offset < IMAGE_BYTES) {
+                    if (headersBytes - offset < IMAGE_BYTES) {
                         return images;
                     }
-                    int bytes = record.getShort(at + offset) & 0xFFFF;
-                    int info = record.get(at + offset + IMAGE_INFO_OFFSET);
+                    int bytes = prefix.getShort(at + offset) & 0xFFFF;
+                    int info = prefix.get(at + offset + IMAGE_INFO_OFFSET);
                     boolean compressed = (info & format.compressedImage()) != 0;
                     images += bytes;
                     data += bytes;
                     offset += IMAGE_BYTES + (compressed && (info & IMAGE_HAS_HOLE) != 0 ? HOLE_BYTES : 0);
                 }
-                offset += ((flags & BLOCK_SAME_RELATION) != 0 ? 0 : RELATION_BYTES) + Integer.BYTES;
+                offset += ((flags & BLOCK_SAME_RELATION) != 0 ? 0 : RELATION_BYTES) + BLOCK_ID_BYTES;
             }
         }
         return images;

@@ -33,6 +33,9 @@ public final class Wal implements AutoCloseable {
 
     private static final long PREPARE_RETRY_NANOS = 1_000_000_000;
 
+    /** So much is written sooner than another thread would begin to write it. */
+    private static final int MAX_FLUSHED_NOW_BYTES = 128 << 10;
+
     private static final Logger log = LoggerFactory.getLogger(Wal.class);
 
     private final WalConfig config;
@@ -247,6 +250,19 @@ public final class Wal implements AutoCloseable {
         Worker worker = writerWorker;
         if (worker != null) {
             worker.wake();
+        }
+    }
+
+    /**
+     * Has what is in the buffers on the disk soon: on this thread, and when this returns, if it is little and nobody is writing;
+     * else the writer is woken.
+     */
+    public void flushNow() {
+        if (filledLsn() - flushedLsn() <= MAX_FLUSHED_NOW_BYTES) {
+            writer.run();
+        }
+        if (flushedLsn() < filledLsn()) {
+            wakeWriter();
         }
     }
 

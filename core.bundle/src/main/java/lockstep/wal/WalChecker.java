@@ -23,6 +23,9 @@ import lockstep.transport.api.Lsn;
  *   ZEROS          the segment's end                        PREFIX
  * </pre>
  *
+ * <p>Who wants to know what passes is told of each record that counts as checked ({@link Listener}), so that nobody has to read the
+ * log once more for that.
+ *
  * <p>A record counts as checked when its padding is, and one that ends its segment when all zeros after it are: so {@link
  * #checkedLsn} is always a place where another checker, or a {@link WalReader}, can start.
  *
@@ -30,7 +33,23 @@ import lockstep.transport.api.Lsn;
  * thread-safe.
  */
 public final class WalChecker {
+    /** Hears of the records that pass. */
+    @FunctionalInterface
+    public interface Listener {
+        /** Who is told nothing. */
+        Listener NONE = record -> {};
+
+        /**
+         * A record is whole and good.
+         *
+         * @param record as {@link WalRecord#showBeginning} has it, until this returns
+         */
+        void passed(WalRecord record);
+    }
+
     private final WalLayout layout;
+    private final Listener listener;
+    private final WalRecord record = new WalRecord();
     private final WalRules rules;
     private final CRC32C crc = new CRC32C();
 
@@ -72,6 +91,12 @@ public final class WalChecker {
      *     page inside a record, whose rest is not checked
      */
     public WalChecker(WalIdentity identity, long lsn, long previousLsn) {
+        this(identity, lsn, previousLsn, Listener.NONE);
+    }
+
+    /** The same, which tells of what passes. */
+    public WalChecker(WalIdentity identity, long lsn, long previousLsn, Listener listener) {
+        this.listener = listener;
         layout = identity.layout();
         rules = new WalRules(identity);
         checkedLsn = lsn;
@@ -162,14 +187,13 @@ public final class WalChecker {
         require(rules.recordHeader(in, at, nextLsn, prevLsn), nextLsn);
         int computed = RecordHeader.crc(crc, in.limit(at + bytes));
         require(rules.content(computed, in, at, bytes, nextLsn), nextLsn);
-        in.limit(limit).position(at + paddedBytes);
+        in.limit(limit);
         require(rules.zeros(in, at + bytes, paddedBytes - bytes, nextLsn), nextLsn);
         recordLsn = nextLsn;
         nextLsn += paddedBytes;
         mayBeginInside = false;
-        good(
-                in.get(at + RecordHeader.RMGR_OFFSET) & 0xFF,
-                in.get(at + RecordHeader.INFO_OFFSET) & RecordHeader.RMGR_INFO_MASK);
+        good(in, bytes);
+        in.position(at + paddedBytes);
         return true;
     }
 
@@ -262,20 +286,21 @@ public final class WalChecker {
         if (skipping) {
             checkedLsn = nextLsn;
         } else {
-            good(
-                    prefix.get(RecordHeader.RMGR_OFFSET) & 0xFF,
-                    prefix.get(RecordHeader.INFO_OFFSET) & RecordHeader.RMGR_INFO_MASK);
+            good(prefix, (int) recordBytes);
         }
         startOver();
     }
 
-    private void good(int rmgr, int info) {
-        if (XlogInfo.isSwitch(rmgr, info) && layout.offsetInSegment(nextLsn) != 0) {
+    /** @param beginning the record's, from the position on */
+    private void good(ByteBuffer beginning, int bytes) {
+        record.showBeginning(beginning, bytes, recordLsn, nextLsn);
+        if (XlogInfo.isSwitch(record.rmgr(), record.info()) && layout.offsetInSegment(nextLsn) != 0) {
             zerosUntilLsn = layout.segmentStart(layout.segmentOf(nextLsn) + 1);
         } else {
             checkedLsn = nextLsn;
             prevLsn = recordLsn;
         }
+        listener.passed(record);
     }
 
     private void passZeros(ByteBuffer in) throws WalCorruptionException {

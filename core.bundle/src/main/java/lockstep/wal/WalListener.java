@@ -1,6 +1,6 @@
 package lockstep.wal;
 
-/** Hears of the WAL's progress, on the thread of the WAL writer: quick, and does not wait. */
+/** Hears of the WAL's progress, on the thread that writes: quick, and does not wait. */
 public interface WalListener {
     /**
      * New bytes are in the buffers and about to be written; they stay there until this returns.

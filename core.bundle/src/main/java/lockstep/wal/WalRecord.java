@@ -10,6 +10,7 @@ public final class WalRecord {
     private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
 
     private ByteBuffer bytes = EMPTY;
+    private int totalBytes;
     private long lsn;
     private long endLsn;
 
@@ -21,7 +22,18 @@ public final class WalRecord {
      * @param end where it ends, padding included
      */
     void show(ByteBuffer record, long startLsn, long end) {
-        bytes = record;
+        showBeginning(record, record.remaining(), startLsn, end);
+    }
+
+    /**
+     * Shows the beginning of another record: all but {@link #data} can be asked for, and that as well if it is whole.
+     *
+     * @param beginning its first {@link RecordHeader#MAX_PREFIX_BYTES} bytes, or all if it is shorter, from the position on
+     * @param recordBytes the length of all of it
+     */
+    void showBeginning(ByteBuffer beginning, int recordBytes, long startLsn, long end) {
+        bytes = beginning;
+        totalBytes = recordBytes;
         lsn = startLsn;
         endLsn = end;
     }
@@ -38,7 +50,7 @@ public final class WalRecord {
 
     /** Returns its length: header and body, without padding and page headers. */
     public int totalBytes() {
-        return bytes.remaining();
+        return totalBytes;
     }
 
     /** Returns the transaction, 0 for none. */
@@ -63,7 +75,7 @@ public final class WalRecord {
 
     /** Returns how much of {@link #totalBytes} is images of pages. */
     public int imageBytes(WalFormat format) {
-        return RecordHeader.imageBytes(bytes, bytes.position(), bytes.remaining(), format);
+        return RecordHeader.imageBytes(bytes, bytes.position(), totalBytes, format);
     }
 
     /** Returns the CRC it carries. */
@@ -77,7 +89,10 @@ public final class WalRecord {
      */
     public ByteBuffer data() {
         int start = bytes.position();
-        int offset = RecordHeader.dataOffset(bytes, start, bytes.remaining());
-        return bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN).position(start + offset);
+        int offset = RecordHeader.dataOffset(bytes, start, totalBytes);
+        return bytes.duplicate()
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .limit(Math.min(start + totalBytes, bytes.limit()))
+                .position(start + offset);
     }
 }

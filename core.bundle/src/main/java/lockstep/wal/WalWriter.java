@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import lockstep.io.DiskFile;
@@ -33,7 +34,12 @@ import lockstep.transport.api.Lsn;
  * never tries again. No room for a new segment is no such failure, since nothing has been written: on a standby the
  * writer says so and waits for room; a primary stops.
  *
- * <p><b>Positions</b>, each never behind the next: filled ≥ written ≥ flushed. One thread moves them: the writer's.
+ * <p><b>Whose thread.</b> To wake another thread, and to be woken by it again for the answer, costs as much as the flush itself on
+ * a fast disk. So whoever has nothing better to do than to wait may write on its own thread ({@link Wal#flushNow}); the rest is
+ * done by the worker {@code wal-writer}. Whoever finds somebody {@link #writing} leaves: the worker looks again before it sleeps,
+ * and anybody else wakes it if something is left.
+ *
+ * <p><b>Positions</b>, each never behind the next: filled ≥ written ≥ flushed. One thread at a time moves them.
  */
 final class WalWriter implements Step {
     private static final long DISK_FULL_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -53,6 +59,7 @@ final class WalWriter implements Step {
     private volatile long writtenLsn;
     private volatile long flushedLsn;
     private final AtomicLong syncs = new AtomicLong();
+    private final AtomicBoolean writing = new AtomicBoolean();
     private long transmittedLsn;
     private DiskFile file;
     private long fileSegment = -1;
@@ -125,19 +132,24 @@ final class WalWriter implements Step {
         return syncs.get();
     }
 
-    /** Writes and flushes the next range, if there is one. Ends by nothing but its owner, or a panic. */
+    /** Writes and flushes the next range, if there is one and nobody does. Ends by nothing but its owner, or a panic. */
     @Override
-    public synchronized long run() {
+    public long run() {
+        if (!writing.compareAndSet(false, true)) {
+            return UNTIL_WOKEN;
+        }
         try {
             return writeNext();
         } catch (RuntimeException | Error e) {
             failed = true;
             panic.panic("the WAL writer failed at " + Lsn.text(flushedLsn) + ": " + e + ". The server stops", e);
             throw e;
+        } finally {
+            writing.set(false);
         }
     }
 
-    private long writeNext() {
+    private synchronized long writeNext() {
         long from = flushedLsn;
         long whole = filled.getAsLong();
         if (whole == from || failed) {

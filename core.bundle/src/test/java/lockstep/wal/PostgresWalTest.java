@@ -111,8 +111,10 @@ class PostgresWalTest {
             WalReader reader = new WalReader(source, identity);
             assertTrue(reader.seekFirst(start, Long.MAX_VALUE), reader.reason());
             WalRecord record = new WalRecord();
+            WalStatistics read = new WalStatistics(WalFormat.POSTGRESQL_15);
             for (String line : shown) {
                 assertEquals(ReadResult.RECORD, reader.next(record, Long.MAX_VALUE), reader.reason());
+                read.add(record);
                 assertSameLine(line, DUMP.line(record));
             }
             assertEquals(ReadResult.INVALID, reader.next(record, Long.MAX_VALUE));
@@ -121,7 +123,14 @@ class PostgresWalTest {
             long filesEndLsn = start + (long) segments.size() * SEGMENT;
             new WalEnd(source, identity).check(reader, filesEndLsn, 4 << 20, 0);
 
-            WalChecker checker = new WalChecker(identity, start, WalReader.UNKNOWN);
+            WalStatistics passed = new WalStatistics(WalFormat.POSTGRESQL_15);
+            List<CheckpointRecord> checkpoints = new ArrayList<>();
+            WalChecker checker = new WalChecker(identity, start, WalReader.UNKNOWN, next -> {
+                passed.add(next);
+                if (CheckpointRecord.is(next)) {
+                    checkpoints.add(CheckpointRecord.decode(next.data()));
+                }
+            });
             ByteBuffer piece = ByteBuffer.allocateDirect(128 << 10);
             Random random = new Random(1);
             for (long lsn = start; lsn < reader.endLsn(); lsn += piece.limit()) {
@@ -131,6 +140,10 @@ class PostgresWalTest {
             }
             assertEquals(reader.endLsn(), checker.checkedLsn());
             assertEquals(reader.lastRecordLsn(), checker.lastRecordLsn());
+            assertEquals(read.counts(), passed.counts());
+            assertTrue(passed.total().imageBytes() > 0);
+            assertEquals(
+                    shown.stream().filter(line -> line.contains("CHECKPOINT_")).count(), checkpoints.size());
         }
     }
 

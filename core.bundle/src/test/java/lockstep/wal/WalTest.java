@@ -245,4 +245,38 @@ class WalTest {
             assertEquals(endLsn, filled.get());
         }
     }
+
+    @Test
+    void aLittleIsFlushedByTheThreadThatWantsItSo() throws IOException {
+        try (Wal wal = open(SyncMethod.FDATASYNC)) {
+            long end = wal.insert(group(new RecordGroup(), 1, 100), Placement.NONE);
+            wal.flushNow();
+            assertEquals(end, wal.flushedLsn());
+            // Much is the writer's, which is not there yet.
+            long much = wal.insert(group(new RecordGroup(), 2, BUFFERS * 3 / 4), Placement.NONE);
+            wal.flushNow();
+            assertEquals(end, wal.flushedLsn());
+            wal.start();
+            wal.awaitFlushed(much);
+        }
+    }
+
+    @Test
+    void whoWantsToFlushWhileAnotherDoesLeavesItToThat() throws IOException {
+        try (Wal wal = open(SyncMethod.FDATASYNC)) {
+            long start = wal.flushedLsn();
+            List<Long> seen = new ArrayList<>();
+            wal.addListener(new WalListener() {
+                @Override
+                public void written(long lsn) {
+                    wal.flushNow();
+                    seen.add(wal.flushedLsn());
+                }
+            });
+            long end = wal.insert(group(new RecordGroup(), 1, 100), Placement.NONE);
+            wal.flushNow();
+            assertEquals(List.of(start), seen);
+            assertEquals(end, wal.flushedLsn());
+        }
+    }
 }

@@ -14,8 +14,8 @@ import lockstep.wal.Wal;
 import lockstep.wal.WalListener;
 
 /**
- * Tells the primary how far this standby is, as soon as it is: on the WAL writer's own thread when WAL is written or on the
- * disk, so that no thread stands between a flush and its acknowledgement, and on redo's when that has moved.
+ * Tells the primary how far this standby is, as soon as it is: on the very thread that has written or flushed the WAL, so that
+ * no other stands between a flush and its acknowledgement, and on redo's when that has moved.
  *
  * <p>Never acknowledges WAL that has not been checked: the end of a record that has come in part is on the disk long before
  * its CRC can be known. It may be told to acknowledge no more than the standbys below this one have ({@code relay_ack}): then

@@ -1,6 +1,7 @@
 package lockstep.receiver;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import lockstep.io.Step;
@@ -22,7 +23,7 @@ import org.slf4j.LoggerFactory;
  *   RUNNING   all below the limit has been redone           WAITING
  *   RUNNING   nobody serves the next record                 BLOCKED
  *   RUNNING   a resource manager or the WAL fails           FAILED
- *   WAITING   the limit moves; unhurried: see below         RUNNING
+ *   WAITING   the limit moves (or see below)                RUNNING
  *   BLOCKED   a resource manager arrives, or a second ends  RUNNING
  *   FAILED    a second ends                                 RUNNING
  *   RUNNING   the recovery target, or the end of all WAL    PAUSED, for good
@@ -30,9 +31,9 @@ import org.slf4j.LoggerFactory;
  *   PAUSED    resume                                        RUNNING
  * </pre>
  *
- * <p><b>At its own pace.</b> Nobody waits for redo of a log of which nothing is redone here ({@link #unhurried}): its records are only
- * read, for checkpoints and counts. It is not woken by each flush, which would cost as much as the flush's own acknowledgement; it
- * waits until there is enough to read in one go, and which is still in the WAL buffers, or for a second.
+ * <p><b>A log of which nothing is redone here</b> is read only as far as it was on the disk at start. What comes
+ * later is known from its check ({@link CheckedLog}) and passed over, and nobody waits for that: redo is not woken by each flush, which
+ * would cost as much as the flush's own acknowledgement, but by enough of them, or after a second.
  *
  * <p><b>Lock.</b> {@code this} is held while records are redone, so that {@link #whileHeld} can keep redo out of the WAL while
  * its end is cut off. Redo is never past that end; but it must not read buffers that are being emptied.
@@ -43,6 +44,7 @@ final class ContinuousRedo implements Step {
 
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long UNHURRIED_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long UNHURRIED_BYTES = 2 << 20;
 
     private static final Logger log = LoggerFactory.getLogger(ContinuousRedo.class);
 
@@ -55,8 +57,7 @@ final class ContinuousRedo implements Step {
     private final RecoveryTarget target;
     private final LongSupplier limitLsn;
     private final Runnable progressed;
-    private final long leastBytes;
-    private final long waitNanos;
+    private final Optional<CheckedLog> checked;
     private volatile Worker worker;
     private volatile boolean paused;
     private volatile boolean atTarget;
@@ -71,32 +72,25 @@ final class ContinuousRedo implements Step {
      * @param progressed called after redo has moved, and after it stopped for whatever reason
      */
     ContinuousRedo(Redo redo, RecoveryTarget target, LongSupplier limitLsn, Runnable progressed) {
-        this(redo, target, limitLsn, progressed, 0, UNTIL_WOKEN);
+        this(redo, target, limitLsn, progressed, Optional.empty());
     }
 
-    private ContinuousRedo(
+    /**
+     * As the other.
+     *
+     * @param checked if nothing of the log is redone here: what is known of it from its check
+     */
+    ContinuousRedo(
             Redo redo,
             RecoveryTarget target,
             LongSupplier limitLsn,
             Runnable progressed,
-            long leastBytes,
-            long waitNanos) {
+            Optional<CheckedLog> checked) {
         this.redo = redo;
         this.target = target;
         this.limitLsn = limitLsn;
         this.progressed = progressed;
-        this.leastBytes = leastBytes;
-        this.waitNanos = waitNanos;
-    }
-
-    /**
-     * As the constructor, for a log that is only read.
-     *
-     * @param leastBytes how much there is to read before it is read at once
-     */
-    static ContinuousRedo unhurried(
-            Redo redo, RecoveryTarget target, LongSupplier limitLsn, Runnable progressed, long leastBytes) {
-        return new ContinuousRedo(redo, target, limitLsn, progressed, leastBytes, UNHURRIED_NANOS);
+        this.checked = checked;
     }
 
     /** Tells whom {@link #wake} wakes. */
@@ -113,7 +107,7 @@ final class ContinuousRedo implements Step {
 
     /** The limit has moved. */
     void limitMoved() {
-        if (leastBytes == 0 || limitLsn.getAsLong() - redo.appliedLsn() >= leastBytes) {
+        if (checked.isEmpty() || limitLsn.getAsLong() - redo.appliedLsn() >= UNHURRIED_BYTES) {
             wake();
         }
     }
@@ -135,12 +129,21 @@ final class ContinuousRedo implements Step {
         }
         try {
             long limit = limitLsn.getAsLong();
+            if (checked.isPresent()) {
+                long checkedFrom = checked.get().fromLsn();
+                if (redo.appliedLsn() >= checkedFrom) {
+                    redo.skipTo(Math.max(redo.appliedLsn(), checked.get().pass()));
+                    become(RedoState.WAITING, "");
+                    return UNHURRIED_NANOS;
+                }
+                limit = Math.min(limit, checkedFrom);
+            }
             for (int i = 0; i < BATCH; i++) {
                 switch (redo.step(limit)) {
                     case APPLIED -> {}
                     case WAIT -> {
                         become(RedoState.WAITING, "");
-                        return waitNanos;
+                        return checked.isPresent() ? UNHURRIED_NANOS : UNTIL_WOKEN;
                     }
                     case BLOCKED -> {
                         become(RedoState.BLOCKED, redo.blockedReason().orElse("a resource manager is missing"));

@@ -191,7 +191,7 @@ final class Downstream implements SendingServer, WalListener {
         }
     }
 
-    /** There is more to send: the WAL writer's thread. */
+    /** There is more to send. */
     @Override
     public void flushed(long lsn) {
         senders.flushed(sendableLsn());

@@ -51,9 +51,6 @@ final class Replication implements AutoCloseable {
     /** Half of the WAL buffers is history: redo that is less behind finds its WAL in memory. */
     private static final int HISTORY_PART = 2;
 
-    /** So much of the WAL buffers gathers before a log that is only read is read: it is still there then. */
-    private static final int UNREAD_PART = 8;
-
     private final Supplier<StandbyConfig> config;
     private final Upstream upstream;
     private final Clock clock;
@@ -126,17 +123,20 @@ final class Replication implements AutoCloseable {
         restartpoints = new Restartpoints(control, managers, new DegradedLog(disk), this::settledLsn, retention);
         RecoveryTarget target = config.get().recovery().target();
         statistics = new WalStatistics(file.format());
-        redo = new Redo(walConfig.identity(), wal::source, managers, new Passed(), target, file.redoLsn());
-        continuousRedo = file.format().isPostgres()
-                ? ContinuousRedo.unhurried(
-                        redo, target, this::appliableLsn, this::applied, walConfig.bufferBytes() / UNREAD_PART)
-                : new ContinuousRedo(redo, target, this::appliableLsn, this::applied);
+        Passed passed = new Passed();
+        redo = new Redo(walConfig.identity(), wal::source, managers, passed, target, file.redoLsn());
+        // Only who reads the records finds a target.
+        Optional<CheckedLog> checked = file.format().isPostgres() && target.equals(RecoveryTarget.none())
+                ? Optional.of(new CheckedLog(passed, this::settledLsn))
+                : Optional.empty();
+        continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied, checked);
         receiver = new WalReceiver(
                 config,
                 control,
                 wal,
                 walConfig.identity(),
                 continuousRedo,
+                checked,
                 marks,
                 missing,
                 upstream,

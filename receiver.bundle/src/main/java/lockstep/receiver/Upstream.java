@@ -796,7 +796,13 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
         @Override
         public void endOfBatch() {
-            conversation.endOfBatch();
+            busy = true;
+            try {
+                conversation.endOfBatch();
+            } finally {
+                heardNanos = clock.nanos();
+                busy = false;
+            }
         }
 
         @Override

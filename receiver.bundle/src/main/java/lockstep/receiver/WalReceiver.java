@@ -2,6 +2,7 @@ package lockstep.receiver;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -98,7 +99,9 @@ import org.slf4j.LoggerFactory;
  * acknowledgements too. A server whose log takes another course cannot be moved to like that: both sessions are ended then, and it
  * is asked like any other.
  *
- * <p><b>Threads.</b> Messages come on the threads of sessions, one at a time; positions may be read from any.
+ * <p><b>Threads.</b> Messages come on the threads of sessions, one at a time; positions may be read from any. What a batch of them
+ * brought is flushed and acknowledged on the same thread, if it is little ({@link Wal#flushNow}): between WAL that comes and the
+ * answer to it no thread has to be woken.
  */
 final class WalReceiver implements Conversation {
     private static final Logger log = LoggerFactory.getLogger(WalReceiver.class);
@@ -117,6 +120,7 @@ final class WalReceiver implements Conversation {
     private final Wal wal;
     private final WalIdentity identity;
     private final ContinuousRedo redo;
+    private final Optional<CheckedLog> checkedLog;
     private final FlushMarks marks;
     private final MissingWal missing;
     private final Upstream upstream;
@@ -165,6 +169,9 @@ final class WalReceiver implements Conversation {
     /** The end of the last record that was seen to be settled; see {@link #settledLsn}. Redo may be behind it. */
     private volatile long settledRecordLsn;
 
+    /** The end of a later record, which is looked at until it is settled. */
+    private long settlingRecordLsn;
+
     private volatile long primaryFlushedLsn;
     private volatile long startLsn;
     private volatile long latestEndLsn;
@@ -184,6 +191,7 @@ final class WalReceiver implements Conversation {
             Wal wal,
             WalIdentity identity,
             ContinuousRedo redo,
+            Optional<CheckedLog> checkedLog,
             FlushMarks marks,
             MissingWal missing,
             Upstream upstream,
@@ -200,6 +208,7 @@ final class WalReceiver implements Conversation {
         this.wal = wal;
         this.identity = identity;
         this.redo = redo;
+        this.checkedLog = checkedLog;
         this.marks = marks;
         this.missing = missing;
         this.upstream = upstream;
@@ -221,7 +230,10 @@ final class WalReceiver implements Conversation {
     }
 
     private void checkFrom(long lsn, long lastRecordLsn) {
-        checker = new WalChecker(identity, lsn, lastRecordLsn);
+        checkedLog.ifPresent(passed -> passed.goOnFrom(lsn));
+        checker = checkedLog.isPresent()
+                ? new WalChecker(identity, lsn, lastRecordLsn, checkedLog.get())
+                : new WalChecker(identity, lsn, lastRecordLsn);
         checkedLsn = lsn;
     }
 
@@ -554,6 +566,7 @@ final class WalReceiver implements Conversation {
     private void cutOffSettled(long lsn) throws IOException {
         checkedLsn = lsn;
         settledRecordLsn = Math.min(settledRecordLsn, lsn);
+        settlingRecordLsn = settledRecordLsn;
         control.update(present -> present.rewound(lsn));
         marks.remember(Math.min(lsn, marks.primaryFlushedLsn()), Math.min(lsn, marks.flushedLsn()));
         wal.truncate(lsn);
@@ -597,6 +610,7 @@ final class WalReceiver implements Conversation {
         downstream.endSessions("this server cuts its WAL back to " + Lsn.text(lsn));
         checkedLsn = lsn;
         settledRecordLsn = Math.min(settledRecordLsn, lsn);
+        settlingRecordLsn = settledRecordLsn;
         wal.awaitFlushed(lsn);
         redo.whileHeld(() -> wal.truncate(lsn));
         checkFrom(lsn, lastRecordLsn);
@@ -660,8 +674,9 @@ final class WalReceiver implements Conversation {
     /** Checks and stores a piece for which there is room; of one that is not good, only the records before that. */
     private void store(ByteBuffer piece) throws IOException {
         long lsn = wal.filledLsn();
-        if (checkedLsn <= appliableLsn()) {
-            settledRecordLsn = checkedLsn;
+        if (settlingRecordLsn <= appliableLsn()) {
+            settledRecordLsn = settlingRecordLsn;
+            settlingRecordLsn = checkedLsn;
         }
         try {
             checker.accept(lsn, piece);
@@ -860,7 +875,7 @@ final class WalReceiver implements Conversation {
 
     @Override
     public void endOfBatch() {
-        wal.wakeWriter();
+        wal.flushNow();
     }
 
     @Override

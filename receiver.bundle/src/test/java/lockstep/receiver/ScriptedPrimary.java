@@ -39,6 +39,7 @@ import lockstep.wal.SegmentSource;
 import lockstep.wal.TimelineHistory;
 import lockstep.wal.Wal;
 import lockstep.wal.WalConfig;
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalIdentity;
 import lockstep.wal.WalLayout;
 import lockstep.wal.WalReader;
@@ -80,8 +81,13 @@ final class ScriptedPrimary implements Acceptor, SessionHandler, AutoCloseable {
     private volatile StandbyStatus status = new StandbyStatus(0, 0, 0, 0, false);
 
     ScriptedPrimary(Disk disk) throws IOException {
+        this(disk, WalFormat.LOCKSTEP);
+    }
+
+    /** One whose log says that another server writes it. */
+    ScriptedPrimary(Disk disk, WalFormat format) throws IOException {
         this.disk = disk;
-        identity = new WalIdentity(systemId, TimelineHistory.of(TIMELINE), layout);
+        identity = new WalIdentity(systemId, TimelineHistory.of(TIMELINE), layout, format);
         files = new SegmentFiles(disk, identity);
         backupFiles.put(Numbers.PATH, Numbers.emptyFile());
         open(startLsn, 0);

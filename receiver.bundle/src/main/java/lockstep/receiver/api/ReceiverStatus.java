@@ -1,5 +1,6 @@
 package lockstep.receiver.api;
 
+import lockstep.wal.WalFormat;
 import lockstep.wal.WalStatistics;
 
 /**
@@ -49,4 +50,9 @@ public record ReceiverStatus(
         boolean diskFull,
         String lastError,
         String writtenBy,
-        WalStatistics.Count counted) {}
+        WalStatistics.Count counted) {
+    /** Returns whether the log is a PostgreSQL server's, of which nothing is redone here. */
+    public boolean isPostgres() {
+        return !writtenBy.isEmpty() && WalFormat.parse(writtenBy).isPostgres();
+    }
+}

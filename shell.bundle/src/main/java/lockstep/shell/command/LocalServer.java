@@ -120,6 +120,12 @@ public final class LocalServer {
     }
 
     KeyValueStore store() {
+        StandbyControl onStandby = standby;
+        if (onStandby != null && onStandby.report().receiver().isPostgres()) {
+            throw new IllegalStateException("this server keeps the log of a PostgreSQL server, whose records only"
+                    + " PostgreSQL can redo: there is no key-value store here. Ask a PostgreSQL standby that has the WAL"
+                    + " from here");
+        }
         KeyValueStore found = store;
         if (found == null) {
             throw new IllegalStateException(

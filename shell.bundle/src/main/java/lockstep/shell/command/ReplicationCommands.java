@@ -150,8 +150,8 @@ public final class ReplicationCommands {
                 // Every message says where the primary's WAL ends.
                 .time("latest_end_time", receiver.lastMessageSentMicros())
                 .text("slot_name", receiver.slotName())
-                .text("sender_host", endpoint.getHost() == null ? receiver.endpoint() : endpoint.getHost())
-                .count("sender_port", Math.max(0, endpoint.getPort()))
+                .text("sender_host", senderHost(receiver, endpoint))
+                .count("sender_port", Math.max(0, sender(receiver, endpoint).getPort()))
                 .text("conninfo", receiver.conninfo())
                 .lsn("received_lsn", receiver.receivedLsn())
                 .lsn("primary_flushed_lsn", receiver.primaryFlushedLsn())
@@ -164,6 +164,17 @@ public final class ReplicationCommands {
                 .size("record_bytes", receiver.counted().recordBytes())
                 .size("image_bytes", receiver.counted().imageBytes())
                 .present(json);
+    }
+
+    /** Of an endpoint with several hosts the one that the session is with, if there is one. */
+    private static URI sender(ReceiverStatus receiver, URI endpoint) {
+        boolean several = endpoint.getHost() == null && endpoint.getAuthority() != null;
+        return several && !receiver.peer().isEmpty() ? URI.create("peer://" + receiver.peer()) : endpoint;
+    }
+
+    private static String senderHost(ReceiverStatus receiver, URI endpoint) {
+        String host = sender(receiver, endpoint).getHost();
+        return host == null ? receiver.endpoint() : host;
     }
 
     /** Pauses or resumes redo. */

@@ -157,7 +157,7 @@ public final class ServerCommands {
                 .lsn("receive_lsn", receiver.receivedLsn())
                 .lsn("write_lsn", receiver.writtenLsn())
                 .lsn("flush_lsn", receiver.flushedLsn())
-                .lsn("replay_lsn", redo.appliedLsn())
+                .lsn("replay_lsn", receiver.isPostgres() ? Lsn.INVALID : redo.appliedLsn())
                 .lsn("primary_flush_lsn", receiver.primaryFlushedLsn());
         reads(fields, redo.memoryReads(), redo.fileReads());
     }
