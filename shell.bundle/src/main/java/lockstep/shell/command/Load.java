@@ -361,7 +361,7 @@ final class Load {
             while (!oldest.await(TimeUnit.HOURS.toNanos(1))) {
                 // It is the user who decides how long is too long.
                 if (oldest.isAbandoned()) {
-                    throw new IllegalStateException(Text.detail(oldest.outcome()));
+                    throw new IllegalStateException(oldest.outcome().detail());
                 }
             }
             waitedFor = null;
