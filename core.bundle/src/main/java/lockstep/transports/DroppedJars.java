@@ -41,63 +41,65 @@ final class DroppedJars {
         }
     }
 
+    /** What a jar says of itself; {@code trouble} says why it can be no bundle, and is empty if it can. */
+    private record Dropped(Path jar, String name, String version, String trouble) {
+        static Dropped of(Path jar) {
+            try (JarFile file = new JarFile(jar.toFile())) {
+                Manifest manifest = file.getManifest();
+                Attributes attributes = manifest == null ? new Attributes() : manifest.getMainAttributes();
+                String name = attributes.getValue(Constants.BUNDLE_SYMBOLICNAME);
+                return name == null
+                        ? broken(jar, "it is no bundle: its manifest has no " + Constants.BUNDLE_SYMBOLICNAME)
+                        : new Dropped(
+                                jar, name.split(";", 2)[0].strip(), attributes.getValue(Constants.BUNDLE_VERSION), "");
+            } catch (IOException e) {
+                return broken(jar, "it is no jar: " + e.getMessage());
+            }
+        }
+
+        private static Dropped broken(Path jar, String trouble) {
+            return new Dropped(jar, "", "", trouble);
+        }
+
+        /** Returns whether a bundle was installed from it, or updated from it: FileInstall does that with one of the same version. */
+        boolean holds(Bundle bundle) {
+            return bundle.getLocation().equals(jar.toFile().toURI().normalize().toString())
+                    || (name.equals(bundle.getSymbolicName()) && hasVersionOf(bundle));
+        }
+
+        private boolean hasVersionOf(Bundle bundle) {
+            try {
+                return Version.parseVersion(version).equals(bundle.getVersion());
+            } catch (IllegalArgumentException e) {
+                return false;
+            }
+        }
+    }
+
     /** Returns which of them are not installed, by their names, and why. */
     Map<String, String> troubles(BundleContext context) throws IOException {
         Map<String, String> troubles = new LinkedHashMap<>();
         for (Path jar : list()) {
-            Optional<String> trouble = trouble(jar)
-                    .or(() -> isInstalled(jar, context)
-                            ? Optional.empty()
-                            : Optional.of("it is not installed, or not yet; the log says why"));
-            trouble.ifPresent(why -> troubles.put(jar.getFileName().toString(), why));
+            Dropped dropped = Dropped.of(jar);
+            if (!dropped.trouble.isEmpty()) {
+                troubles.put(jar.getFileName().toString(), dropped.trouble);
+            } else if (Arrays.stream(context.getBundles()).noneMatch(dropped::holds)) {
+                troubles.put(jar.getFileName().toString(), "it is not installed, or not yet; the log says why");
+            }
         }
         return troubles;
     }
 
-    private static boolean isInstalled(Path jar, BundleContext context) {
-        return Arrays.stream(context.getBundles()).anyMatch(bundle -> holds(jar, bundle));
-    }
-
     /** Returns why a jar can be no bundle; empty if it can. */
     static Optional<String> trouble(Path jar) {
-        try {
-            return attributes(jar).getValue(Constants.BUNDLE_SYMBOLICNAME) == null
-                    ? Optional.of("it is no bundle: its manifest has no " + Constants.BUNDLE_SYMBOLICNAME)
-                    : Optional.empty();
-        } catch (IOException e) {
-            return Optional.of("it is no jar: " + e.getMessage());
-        }
-    }
-
-    private static Attributes attributes(Path jar) throws IOException {
-        try (JarFile file = new JarFile(jar.toFile())) {
-            Manifest manifest = file.getManifest();
-            return manifest == null ? new Attributes() : manifest.getMainAttributes();
-        }
-    }
-
-    /** Returns whether a bundle was installed from a jar, or updated from it: FileInstall does that with one of the same version. */
-    private static boolean holds(Path jar, Bundle bundle) {
-        if (bundle.getLocation().equals(jar.toFile().toURI().normalize().toString())) {
-            return true;
-        }
-        try {
-            Attributes attributes = attributes(jar);
-            String name = attributes.getValue(Constants.BUNDLE_SYMBOLICNAME);
-            return name != null
-                    && name.split(";", 2)[0].strip().equals(bundle.getSymbolicName())
-                    && Version.parseVersion(attributes.getValue(Constants.BUNDLE_VERSION))
-                            .equals(bundle.getVersion());
-        } catch (IOException | IllegalArgumentException e) {
-            return false;
-        }
+        return Optional.of(Dropped.of(jar).trouble).filter(why -> !why.isEmpty());
     }
 
     /** Removes the jars that would bring a bundle back; returns which. */
     List<Path> remove(Bundle bundle) throws IOException {
         List<Path> removed = new ArrayList<>();
         for (Path jar : list()) {
-            if (holds(jar, bundle)) {
+            if (Dropped.of(jar).holds(bundle)) {
                 Files.delete(jar);
                 removed.add(jar);
             }
