@@ -198,7 +198,10 @@ public final class CommitQueue {
 
     private void releaseOnce() {
         lines.forEach(this::collect);
-        policy.end().ifPresent(this::abandonAll);
+        Optional<String> end = policy.end();
+        if (end.isPresent()) {
+            abandonAll(end.get());
+        }
         if (batchSize == 0) {
             return;
         }

@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import lockstep.io.Clock;
 import lockstep.wal.CommitRecord;
+import lockstep.wal.Placement;
 import lockstep.wal.RecordGroup;
 import lockstep.wal.Wal;
 
@@ -91,22 +92,30 @@ public final class LogCommits implements Commits {
 
     @Override
     public void commit(RecordGroup records, int xid, CommitLevel level, PendingCommit commit, long patienceNanos) {
-        long began = clock.nanos();
+        checkOpen(level);
         ByteBuffer data = records.add(
                 xid, CommitRecord.RMGR, CommitRecord.COMMIT | CommitRecord.HAS_INFO, CommitRecord.BYTES_WITH_LEVEL);
         new CommitRecord(clock.micros(), level.code()).encode(data);
+        Placement placement = (startLsn, endLsn) -> queue.join(commit, level, startLsn, endLsn);
+        if (!wal.insertUnlessHeld(records, placement)) {
+            insertAfterPause(records, level, placement, patienceNanos);
+        }
+        if (level == CommitLevel.OFF) {
+            commit.acknowledge();
+        }
+    }
+
+    private void insertAfterPause(RecordGroup records, CommitLevel level, Placement placement, long patienceNanos) {
+        long began = clock.nanos();
         do {
             if (!wal.awaitInserting(() -> clock.nanos() - began >= patienceNanos)) {
                 throw new CommitRefusedException(
                         "the time of the client is over, and this server still holds commits, because it"
                                 + " hands over to another. Nothing of this commit was written: commit it again");
             }
-            // Again after a pause, which may have ended with a fence.
+            // The pause may have ended with a fence.
             checkOpen(level);
-        } while (!wal.insertUnlessHeld(records, (startLsn, endLsn) -> queue.join(commit, level, startLsn, endLsn)));
-        if (level == CommitLevel.OFF) {
-            commit.acknowledge();
-        }
+        } while (!wal.insertUnlessHeld(records, placement));
     }
 
     private void checkOpen(CommitLevel level) {

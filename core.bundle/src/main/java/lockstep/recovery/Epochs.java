@@ -21,7 +21,7 @@ public record Epochs(List<Epoch> list) {
     /** An odd number with no pattern in its bits. */
     private static final long SCATTER = 0x9E3779B97F4A7C15L;
 
-    /** The numbers last for as many epochs as a message can hold, and more. */
+    /** The numbers last for as many epochs as a message can hold. */
     private static final int STEP_BITS = 16;
 
     /** Checks that numbers and positions rise. */

@@ -568,7 +568,7 @@ final class Simulation {
 
     // Two primaries.
 
-    /** From rest: the disk of the primary is copied, as it is or of a moment ago, and both go on. */
+    /** From rest: the disk of the primary is copied, as it is, a moment before it crashes, or while it runs again; both go on. */
     private void goOnTwice() {
         standby.promoting = true;
         SimDisk copied = primary.disk.copy(random.split());
@@ -580,6 +580,12 @@ final class Simulation {
         primary.crash(chance(50));
         primary.disk.heal();
         Twin original = new Twin(primary.disk, ENDPOINT);
+        if (chance(50)) {
+            // Of one that runs: the copy knows its epoch, so it is the standby that has to tell of the copy's.
+            meet(original, List.of(original));
+            original.startAndListen();
+            copied = original.disk.copy(random.split());
+        }
         Twin copy = new Twin(copied, OTHER_ENDPOINT);
         List<Twin> both = List.of(original, copy);
         for (int i = random.nextInt(6); i > 0; i--) {
@@ -609,7 +615,7 @@ final class Simulation {
             scheduler.runFor(2 * SECONDS);
         }
         if (chance(20)) {
-            both.get(random.nextInt(2)).crash(chance(50));
+            both.get(random.nextInt(both.size())).crash(chance(50));
         }
         if (chance(20)) {
             standby.crash(chance(50));

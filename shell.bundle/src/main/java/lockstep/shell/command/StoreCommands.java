@@ -48,7 +48,9 @@ public final class StoreCommands {
             @Descriptor("LEVEL: off, local, remote_write, on or remote_apply; without it, as synchronous_commit says")
                     @Parameter(names = "--commit", absentValue = Words.NONE)
                     String level,
-            @Descriptor("DURATION such as 5s: wait no longer; the commit goes on, and is in doubt")
+            @Descriptor(
+                            "DURATION such as 5s: wait no longer; the commit goes on, and is in doubt. While a switchover holds"
+                                    + " commits, it is refused instead")
                     @Parameter(names = "--timeout", absentValue = Words.NONE)
                     String timeout,
             @Descriptor("one JSON object: lsn, level, outcome, detail, receipt, flushed_us, released_us, micros;"
@@ -68,7 +70,9 @@ public final class StoreCommands {
             @Descriptor("LEVEL: off, local, remote_write, on or remote_apply; without it, as synchronous_commit says")
                     @Parameter(names = "--commit", absentValue = Words.NONE)
                     String level,
-            @Descriptor("DURATION such as 5s: wait no longer; the commit goes on, and is in doubt")
+            @Descriptor(
+                            "DURATION such as 5s: wait no longer; the commit goes on, and is in doubt. While a switchover holds"
+                                    + " commits, it is refused instead")
                     @Parameter(names = "--timeout", absentValue = Words.NONE)
                     String timeout,
             @Descriptor("one JSON object: lsn, level, outcome, detail, receipt, flushed_us, released_us, micros;"
