@@ -111,6 +111,8 @@ final class PostgresPrimaryIT {
         }
         Result promoted = archive.tryShell("promote");
         assertTrue(promoted.err().contains("PostgreSQL"), promoted::toString);
+        Result read = archive.tryShell("get", "greeting");
+        assertTrue(read.err().contains("only PostgreSQL can redo"), read::toString);
     }
 
     @Test
@@ -124,6 +126,8 @@ final class PostgresPrimaryIT {
                     "archive",
                     "--create-slot");
             postgres.sql(insert(5_001, 6_000));
+            assertEquals("127.0.0.1", archive.ask("sender_host", "receiver"));
+            assertEquals(postgres.port(), archive.askNumber("sender_port", "receiver"));
             postgres.stop("fast");
             other.promote();
             other.sql(insert(6_001, 12_000));

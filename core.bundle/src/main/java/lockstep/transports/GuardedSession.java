@@ -263,8 +263,14 @@ final class GuardedSession implements Session, SessionHandler {
 
     @Override
     public void endOfBatch() {
-        if (!ended.get()) {
+        if (ended.get()) {
+            return;
+        }
+        isHandling = true;
+        try {
             handler.endOfBatch();
+        } finally {
+            isHandling = false;
         }
     }
 

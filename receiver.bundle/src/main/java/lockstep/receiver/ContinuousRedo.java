@@ -31,9 +31,9 @@ import org.slf4j.LoggerFactory;
  *   PAUSED    resume                                        RUNNING
  * </pre>
  *
- * <p><b>A log of which nothing is redone here</b> is read only as far as it was on the disk at start. What comes
- * later is known from its check ({@link CheckedLog}) and passed over, and nobody waits for that: redo is not woken by each flush, which
- * would cost as much as the flush's own acknowledgement, but by enough of them, or after a second.
+ * <p><b>A log of which nothing is redone here</b> is read only as far as it was on the disk at start. What comes later is known
+ * from its check ({@link CheckedLog}) and passed over. Nobody waits for that; so redo is not woken by each flush, which would
+ * cost as much as the flush's own acknowledgement, but by enough of them, or after a second.
  *
  * <p><b>Lock.</b> {@code this} is held while records are redone, so that {@link #whileHeld} can keep redo out of the WAL while
  * its end is cut off. Redo is never past that end; but it must not read buffers that are being emptied.

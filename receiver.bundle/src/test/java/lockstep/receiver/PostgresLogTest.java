@@ -49,10 +49,11 @@ class PostgresLogTest {
         transport.listen(PRIMARY, primary);
         transports.add(transport);
         disk = new FileDisk(Files.createDirectory(directory.resolve("standby")));
-        open();
+        make();
+        standby.start();
     }
 
-    private void open() {
+    private void make() {
         standby = new Standby(
                 new StandbyConfig(
                         "s1",
@@ -77,7 +78,6 @@ class PostgresLogTest {
                 transports,
                 redone -> {},
                 senders -> {});
-        standby.start();
     }
 
     @AfterEach
@@ -134,7 +134,8 @@ class PostgresLogTest {
         shipAll();
         await("a restartpoint", () -> report().restartpoints().checkpointLsn() > primary.startLsn + 1_000);
         standby.close();
-        open();
+        make();
+        standby.start();
         awaitSession(1);
         await("passed over", () -> report().redo().appliedLsn() == primary.end());
         assertEquals(1 + 500 * RECORDS, report().receiver().counted().records());
@@ -144,5 +145,23 @@ class PostgresLogTest {
         shipAll();
         assertEquals(1 + 2_000 * RECORDS, report().receiver().counted().records());
         assertEquals(reads, reads());
+    }
+
+    @Test
+    void noRecordIsCountedTwiceWhenMoreComesBeforeWhatIsOnTheDiskIsRead() throws IOException {
+        awaitSession(1);
+        primary.commit(0, 1_000);
+        shipAll();
+        standby.close();
+        make();
+        standby.pauseRedo();
+        standby.start();
+        awaitSession(1);
+        primary.commit(1_000, 3_000);
+        primary.shipAll();
+        await("acknowledged", () -> primary.status().flushedLsn() == primary.end());
+        standby.resumeRedo();
+        await("passed over", () -> report().redo().appliedLsn() == primary.end());
+        assertEquals(1 + 3_000 * RECORDS, report().receiver().counted().records());
     }
 }
