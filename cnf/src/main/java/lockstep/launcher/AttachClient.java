@@ -27,7 +27,7 @@ final class AttachClient {
      * What a server says of its start.
      *
      * @param isReady whether it does its work
-     * @param obstacle what keeps it from that, for people; empty if it is only on its way
+     * @param obstacle what keeps it from that, or from a part of it, for people; empty if it is only on its way
      */
     record Start(boolean isReady, String obstacle) {}
 

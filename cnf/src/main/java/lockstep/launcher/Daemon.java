@@ -52,7 +52,8 @@ final class Daemon {
         AttachClient client = new AttachClient(directory);
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(TIMEOUT_S);
         long freeNanos = System.nanoTime();
-        for (Start start = client.askStart(); !start.isReady(); start = client.askStart()) {
+        Start start;
+        for (start = client.askStart(); !start.isReady(); start = client.askStart()) {
             if (server.waitFor(POLL_MS, TimeUnit.MILLISECONDS)) {
                 System.err.write(Files.readAllBytes(console));
                 System.err.println("lockstep: the server on " + directory.path() + " did not start; " + directory.log()
@@ -76,6 +77,9 @@ final class Daemon {
             }
         }
         System.out.println("The server on " + directory.path() + " is ready, process id " + server.pid() + ".");
+        if (!start.obstacle().isEmpty()) {
+            System.err.println("lockstep: " + start.obstacle());
+        }
         return ExitStatus.OK;
     }
 }

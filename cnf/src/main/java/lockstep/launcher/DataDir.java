@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -29,8 +29,9 @@ import java.util.stream.Stream;
 final class DataDir {
     private static final String PID = "lockstep.pid";
 
-    /** What may be there before the server is: who may connect is best said first. */
-    private static final Set<String> AHEAD = Set.of(PID, "access.conf", "passwords", "server.crt", "server.key");
+    /** What may be there before the server is: who may connect, and what proves it, is best said first. */
+    private static final Pattern AHEAD =
+            Pattern.compile(Pattern.quote(PID) + "|access\\.conf|passwords|ssh|.+\\.(crt|key|crl|pem)");
 
     /** The longest path that {@code sockaddr_un} holds. */
     private static final int MAX_SOCKET_PATH_BYTES = 107;
@@ -106,8 +107,8 @@ final class DataDir {
             try (Stream<Path> entries = Files.list(path)) {
                 boolean foreign = !isInitialized()
                         && !Files.exists(recoveryConf())
-                        && entries.anyMatch(
-                                entry -> !AHEAD.contains(entry.getFileName().toString()));
+                        && entries.anyMatch(entry ->
+                                !AHEAD.matcher(entry.getFileName().toString()).matches());
                 if (foreign) {
                     throw new Failure(
                             ExitStatus.FAILED,

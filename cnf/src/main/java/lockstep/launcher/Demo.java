@@ -137,7 +137,7 @@ final class Demo {
     }
 
     private String load(Path acked) {
-        String command = "load --json --progress --clients " + clients + " --acked '" + acked + "'"
+        String command = "load --json --progress --patience 5min --clients " + clients + " --acked '" + acked + "'"
                 + input.map(file -> " --input '" + file + "'").orElse(" --seconds " + seconds);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try {

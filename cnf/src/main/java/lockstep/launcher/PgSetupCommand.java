@@ -8,6 +8,7 @@ import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import lockstep.transport.api.Endpoint;
 
@@ -22,9 +23,15 @@ final class PgSetupCommand implements Command {
     private static final String ADDRESS = "--address";
     private static final String APPLY = "--apply";
 
+    private static final String RELOAD = "select pg_reload_conf();";
+
+    /** Of psql: asks for the password, and sends what can only check it. */
+    private static final String PASSWORD = "\\password ";
+
     private static final String NOT_SET = "";
     private static final int LEAST_WAL_SENDERS = 2;
     private static final Pattern PLAIN = Pattern.compile("[a-z_][a-z0-9_]*");
+    private static final Pattern HOST = Pattern.compile("(?:^postgres(?:ql)?://(?:[^/@]*@)?|\\bhost=)([^/:?,\\s]+)");
     private static final Pattern NETWORK = Pattern.compile("[0-9A-Fa-f:.]+(/[0-9]{1,3})?");
 
     /** What is asked of the server, each answer on a line. */
@@ -36,13 +43,19 @@ final class PgSetupCommand implements Command {
             select current_setting('wal_level');
             select current_setting('max_wal_senders');
             select current_setting('hba_file');
-            select count(*) from pg_hba_file_rules
+            select coalesce((select auth_method from pg_hba_file_rules
                 where 'replication' = any (database) and (%1$s = any (user_name) or 'all' = any (user_name))
                 and auth_method <> 'reject' and type in ('host', 'hostssl')
                 and case when address = 'all' then true
                     when netmask is null or family(address::inet) <> family(%3$s::inet) then false
-                    else host(address::inet & netmask::inet) = host(%3$s::inet & netmask::inet) end;
+                    else host(address::inet & netmask::inet) = host(%3$s::inet & netmask::inet) end
+                order by line_number limit 1), '');
+            select exists (select from pg_authid where rolname = %1$s and rolpassword is not null);
+            select current_setting('port');
             """;
+
+    /** How {@code pg_hba.conf} says that a password is asked for. */
+    private static final Set<String> PASSWORD_METHODS = Set.of("scram-sha-256", "md5", "password");
 
     @Override
     public String name() {
@@ -70,7 +83,7 @@ final class PgSetupCommand implements Command {
             --address ADDRESS  where it connects from; 127.0.0.1/32
             --apply            makes the changes, after asking
 
-            A password is never set here: run \\password in psql for that.
+            A password is never set here: \\password in psql does that.
             """;
     }
 
@@ -86,30 +99,54 @@ final class PgSetupCommand implements Command {
             throw new UsageException(ADDRESS + " " + address + ": an address such as 10.0.0.7/32 is expected");
         }
         List<String> answers = psql(uri, QUESTIONS.formatted(quoted(user), quoted(slot), quoted(address)));
-        List<String> statements = statements(answers, standby, slot, user, address);
+        String method = answers.get(6).equals(NOT_SET) ? "scram-sha-256" : answers.get(6);
+        boolean asksPassword = PASSWORD_METHODS.contains(method);
+        boolean lacksPassword = asksPassword && answers.get(7).equals("f");
+        List<String> statements = statements(answers, standby, slot, user, address, lacksPassword);
         if (statements.isEmpty()) {
-            System.out.println("The server has all that the standby \"" + standby + "\" needs.");
+            System.out.println("-- The server has all that the standby \"" + standby + "\" needs.");
+        } else {
+            System.out.println("-- As a superuser on " + Endpoint.withoutSecrets(uri) + ", in psql:");
+            statements.forEach(System.out::println);
+        }
+        explain(host(uri) + ":" + answers.get(8), standby, slot, user, asksPassword);
+        if (statements.isEmpty() || !arguments.has(APPLY)) {
             return ExitStatus.OK;
         }
-        System.out.println("-- As a superuser on " + Endpoint.withoutSecrets(uri) + ":");
-        statements.forEach(System.out::println);
-        if (!arguments.has(APPLY)) {
-            return ExitStatus.OK;
-        }
-        System.out.print("Make these changes? [y/N] ");
+        System.out.print("Make these changes" + (lacksPassword ? ", up to \\password" : "") + "? [y/N] ");
         String answer = new BufferedReader(new InputStreamReader(System.in, UTF_8)).readLine();
         if (answer == null || !answer.strip().equalsIgnoreCase("y")) {
             System.out.println("Nothing was changed.");
             return ExitStatus.FAILED;
         }
-        psql(uri, String.join("\n", statements));
-        System.out.println("Done.");
+        List<String> ours = lacksPassword ? statements.subList(0, statements.indexOf(PASSWORD + user)) : statements;
+        psql(uri, String.join("\n", ours));
+        System.out.println(
+                lacksPassword ? "Done. Now run " + PASSWORD + user + " in psql, and then this again." : "Done.");
         return ExitStatus.OK;
+    }
+
+    /** Tells what comes then, at the standby. */
+    private static void explain(String server, String standby, String slot, String user, boolean asksPassword) {
+        if (asksPassword) {
+            System.out.println(
+                    "-- The standby shows the password that is in ~/.pgpass, a file of mode 0600, or in PGPASSWORD:");
+            System.out.println("--   " + server + ":replication:" + user + ":PASSWORD");
+        }
+        System.out.println("-- It is started with:");
+        System.out.println("--   lockstep standby DIR --from 'postgresql://" + user + "@" + server
+                + "/?application_name=" + standby + "' --slot " + slot + " --daemon");
+    }
+
+    /** Returns the server's host, as far as the way in which psql reaches it tells. */
+    private static String host(String conninfo) {
+        Matcher host = HOST.matcher(conninfo);
+        return host.find() ? host.group(1) : "HOST";
     }
 
     /** Returns what is to be done, in the order in which commits never wait for somebody who cannot come. */
     private static List<String> statements(
-            List<String> answers, String standby, String slot, String user, String address) {
+            List<String> answers, String standby, String slot, String user, String address, boolean lacksPassword) {
         List<String> statements = new ArrayList<>();
         String role = answers.get(0);
         String names = answers.get(2);
@@ -128,24 +165,31 @@ final class PgSetupCommand implements Command {
         if (senders < LEAST_WAL_SENDERS) {
             statements.add("alter system set max_wal_senders = 10; -- counts after a restart of the server");
         }
-        if (answers.get(6).equals("0")) {
+        if (answers.get(6).equals(NOT_SET)) {
             String line = "host replication " + user + " " + address + " scram-sha-256";
             statements.add("-- a line in " + hbaFile);
             statements.add("copy (select " + quoted(line) + ") to program "
                     + quoted("cat >> '" + hbaFile.replace("'", "'\\''") + "'") + ";");
         }
+        if (statements.stream()
+                .anyMatch(statement -> statement.startsWith("alter system") || statement.startsWith("copy"))) {
+            statements.add(RELOAD);
+        }
+        if (lacksPassword) {
+            statements.add(PASSWORD + user);
+        }
         if (names.equals(NOT_SET)) {
             statements.add("alter system set synchronous_standby_names = " + quoted(standby)
                     + "; -- from now on commits wait for it");
+            statements.add(RELOAD);
         } else if (!Pattern.compile("(^|\\W)(" + standby + "|\\*)(\\W|$)")
                 .matcher(names)
                 .find()) {
             statements.add("-- synchronous_standby_names is " + names + ", where " + standby
                     + " is missing: add it as you want it to count");
         }
-        if (statements.stream()
-                .anyMatch(statement -> statement.startsWith("alter system") || statement.startsWith("copy"))) {
-            statements.add("select pg_reload_conf();");
+        if (!statements.isEmpty() && !names.equals(NOT_SET)) {
+            statements.add(0, "set synchronous_commit = local; -- or these would wait for who is not there yet");
         }
         return statements;
     }

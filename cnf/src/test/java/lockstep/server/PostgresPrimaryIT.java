@@ -79,6 +79,13 @@ final class PostgresPrimaryIT {
         postgres.sql("set synchronous_commit = local; " + insert(1, 20_000));
         try (TcpProxy network = new TcpProxy(postgres.port())) {
             assertTrue(setUp("n").out().contains("has all that the standby"), "pg-setup has set it up");
+            // From elsewhere it would be asked for a password.
+            Result plan = ServerProcess.lockstep(
+                    "pg-setup", "postgresql://postgres@127.0.0.1:" + postgres.port() + "/", "--address", "10.9.9.9/32");
+            assertTrue(plan.out().contains("\n\\password lockstep\n"), plan::toString);
+            assertTrue(
+                    plan.out().contains("127.0.0.1:" + postgres.port() + ":replication:lockstep:PASSWORD\n"),
+                    plan::toString);
             archive(at(network.port()), "--slot", "s1", "--set", "wal_keep_size=0");
             archive.await(() -> archive.ask("status", "receiver").equals("streaming"));
             postgres.sql(insert(20_001, 40_000));

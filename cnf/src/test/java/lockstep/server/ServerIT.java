@@ -204,7 +204,7 @@ final class ServerIT {
                 Result started = server.tryStart();
                 assertEquals(1, started.status(), started::toString);
                 assertTrue(
-                        started.err().contains("goes on trying: it cannot listen on " + endpoint + ": "),
+                        started.err().contains("goes on trying: it does not listen on " + endpoint + ": "),
                         started::toString);
             }
             server.await(() -> server.shell("status").contains(endpoint + "  listening"));

@@ -8,10 +8,6 @@ public sealed interface CommitOutcome {
     /** Returns the level reached, or the reason why none is. */
     String detail();
 
-    private static String text(CommitOutcome outcome) {
-        return outcome.kind() + '(' + outcome.detail() + ')';
-    }
-
     /** It is as safe as it asked to be. */
     record Replicated(CommitLevel level) implements CommitOutcome {
         @Override
@@ -34,17 +30,12 @@ public sealed interface CommitOutcome {
      * It was released with less than it asked for, in degraded mode or by an operator: it is on the primary's disk, and may be
      * lost with it.
      *
-     * @param reason why the server is degraded and to what, or who released it, for people
+     * @param detail why the server is degraded and to what, or who released it, for people
      */
-    record LocalOnly(String reason) implements CommitOutcome {
+    record LocalOnly(String detail) implements CommitOutcome {
         @Override
         public String kind() {
             return "LOCAL_ONLY";
-        }
-
-        @Override
-        public String detail() {
-            return reason;
         }
 
         @Override
@@ -56,22 +47,21 @@ public sealed interface CommitOutcome {
     /**
      * Nobody waits for it any more. It may still be released, and become visible, later.
      *
-     * @param reason who gave up and why, for people
+     * @param detail who gave up and why, for people
      */
-    record InDoubt(String reason) implements CommitOutcome {
+    record InDoubt(String detail) implements CommitOutcome {
         @Override
         public String kind() {
             return "IN_DOUBT";
         }
 
         @Override
-        public String detail() {
-            return reason;
-        }
-
-        @Override
         public String toString() {
             return text(this);
         }
+    }
+
+    private static String text(CommitOutcome outcome) {
+        return outcome.kind() + '(' + outcome.detail() + ')';
     }
 }

@@ -3,7 +3,6 @@ package lockstep.security;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,10 +64,11 @@ final class Reloaded<T> {
         return String.join(", ", files.stream().map(Path::toString).toList());
     }
 
+    /** What changes with any change of the file, also of who may read it. */
     private static String stamp(Path file) {
         try {
-            BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-            return attributes.fileKey() + " " + attributes.size() + " " + attributes.lastModifiedTime();
+            return Files.readAttributes(file, "unix:dev,ino,size,mode,uid,ctime")
+                    .toString();
         } catch (IOException e) {
             return e.getClass().getSimpleName();
         }

@@ -63,12 +63,21 @@ public final class Listeners {
         }
     }
 
-    /**
-     * Why an endpoint is not listened on.
-     *
-     * @param mayPass whether it may without a change of ours or of the transports
-     */
-    private record Trouble(String reason, boolean mayPass) {}
+    /** Why an endpoint is not listened on. */
+    private record Trouble(Kind kind, String reason) {
+        enum Kind {
+            /** Its transport is not here, and may come. */
+            ABSENT,
+            /** What its transport needs is not as it must be, and may be soon. */
+            REFUSED,
+            /** Its transport has failed as it may not. */
+            DEFECT
+        }
+
+        boolean is(Kind asked) {
+            return kind == asked;
+        }
+    }
 
     private final List<Transport> transports = new ArrayList<>();
     private final Map<Endpoint, Listener> open = new LinkedHashMap<>();
@@ -169,7 +178,7 @@ public final class Listeners {
     }
 
     private synchronized long retry() {
-        if (senders == null || troubles.values().stream().noneMatch(Trouble::mayPass)) {
+        if (senders == null || troubles.values().stream().noneMatch(trouble -> trouble.is(Trouble.Kind.REFUSED))) {
             return Step.UNTIL_WOKEN;
         }
         long left = retryNanos - System.nanoTime();
@@ -181,7 +190,7 @@ public final class Listeners {
     }
 
     private void listen(Endpoint endpoint) {
-        Trouble trouble = new Trouble("there is no transport for " + endpoint.scheme() + "://", false);
+        Trouble trouble = new Trouble(Trouble.Kind.ABSENT, "there is no transport for " + endpoint.scheme() + "://");
         for (Transport transport : transports) {
             if (transport.scheme().equals(endpoint.scheme())) {
                 try {
@@ -191,9 +200,9 @@ public final class Listeners {
                     log.info("listening on {}", listener.endpoint());
                     return;
                 } catch (TransportException e) {
-                    trouble = new Trouble(reason(endpoint, e), true);
+                    trouble = new Trouble(Trouble.Kind.REFUSED, reason(endpoint, e));
                 } catch (IllegalStateException e) {
-                    trouble = new Trouble(reason(endpoint, e), false);
+                    trouble = new Trouble(Trouble.Kind.DEFECT, reason(endpoint, e));
                 }
             }
         }
@@ -202,17 +211,24 @@ public final class Listeners {
         }
     }
 
-    /** Returns why, without where: most transports say that, too. */
+    /** Returns why, without where: transports say that, too. */
     private static String reason(Endpoint endpoint, Exception failure) {
-        return String.valueOf(failure.getMessage()).replace("cannot listen on " + endpoint + ": ", "");
+        return String.valueOf(failure.getMessage())
+                .replace("cannot listen on " + endpoint, "")
+                .replaceFirst("^:? ", "");
     }
 
-    /** Returns which endpoints cannot be listened on although this server would, and why, for people; empty if there are none. */
+    /** Returns which endpoints are not listened on although this server would, and why, for people; empty if there are none. */
     public synchronized String trouble() {
         return troubles.entrySet().stream()
-                .map(entry -> "it cannot listen on " + entry.getKey() + ": "
+                .map(entry -> "it does not listen on " + entry.getKey() + ": "
                         + entry.getValue().reason())
                 .collect(Collectors.joining("; "));
+    }
+
+    /** Returns whether an endpoint cannot be listened on though its transport is here. */
+    public synchronized boolean hasFailed() {
+        return troubles.values().stream().anyMatch(trouble -> !trouble.is(Trouble.Kind.ABSENT));
     }
 
     /** Returns each endpoint and how it stands. */

@@ -117,10 +117,13 @@ class SecurityTest {
         Path file = folder.resolve("passwords");
         PasswordFile.set(file, "s1", "one".toCharArray());
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
-        IOException e = assertThrows(IOException.class, () -> security().verifier("s1"));
+        Security security = security();
+        IOException e = assertThrows(IOException.class, () -> security.verifier("s1"));
         assertEquals(
                 "others than its owner can use " + file + ", which holds secrets; run: chmod 600 " + file,
                 e.getMessage());
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+        assertTrue(Files.readString(file).contains(security.verifier("s1").text()), "the cure is noticed");
     }
 
     @Test

@@ -140,20 +140,18 @@ public final class AttachServer {
         session.start();
     }
 
+    /** Who cannot listen where it is told to is not ready. */
     private boolean isReady() {
-        return ready != null && trouble().isEmpty();
-    }
-
-    private String obstacle() {
-        Hindrance present = hindrance;
-        String reason = present == null ? "" : present.reason();
-        return reason.isEmpty() ? trouble() : reason;
-    }
-
-    /** Who is told to listen is not ready before he does. */
-    private String trouble() {
         Listeners present = listeners;
-        return present == null ? "" : present.trouble();
+        return ready != null && (present == null || !present.hasFailed());
+    }
+
+    /** What keeps the server from its work; when it is ready, from a part of it. */
+    private String obstacle() {
+        Hindrance hindering = hindrance;
+        String reason = ready != null || hindering == null ? "" : hindering.reason();
+        Listeners present = listeners;
+        return !reason.isEmpty() || present == null ? reason : present.trouble();
     }
 
     /** Closes the socket and ends what the clients run. */

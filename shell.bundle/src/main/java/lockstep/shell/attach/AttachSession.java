@@ -132,7 +132,7 @@ final class AttachSession {
 
     private void answerReady() throws IOException {
         boolean isReady = ready.getAsBoolean();
-        String why = isReady ? "" : obstacle.get();
+        String why = obstacle.get();
         if (!why.isEmpty()) {
             complain(channel, why);
         }

@@ -36,7 +36,7 @@ import org.HdrHistogram.Recorder;
  * acknowledgement, as any client would measure it.
  *
  * <p><b>The end</b> comes with the last record, after the time given, or with the first failure. What is in flight then is
- * waited for: after the last record until it is acknowledged, otherwise for some seconds. What that, or an interruption,
+ * waited for: after the last record until it is acknowledged, otherwise for as long as its user has patience. What that, or an interruption,
  * leaves behind is counted as in doubt.
  *
  * <p>Threads: a load is run once, by one thread; its clients have a thread each, {@code load-1} and so on, which have
@@ -46,9 +46,6 @@ final class Load {
     static final double MEDIAN = 50;
     static final double P99 = 99;
     static final double P999 = 99.9;
-
-    /** How long after the end what is in flight is waited for. */
-    static final int LAST_WAIT_S = 3;
 
     private static final long MAX_LATENCY_NANOS = TimeUnit.HOURS.toNanos(1);
     private static final int LATENCY_DIGITS = 3;
@@ -65,6 +62,7 @@ final class Load {
      * @param clients how many threads commit
      * @param window how many commits of a client may be on their way
      * @param nanos after what time to stop
+     * @param patienceNanos how long after the end what is in flight is waited for
      * @param goesOn whether what this server refuses, because it is not the primary any more, is committed at another one
      */
     record Plan(
@@ -75,6 +73,7 @@ final class Load {
             int clients,
             int window,
             long nanos,
+            long patienceNanos,
             boolean goesOn) {}
 
     /**
@@ -225,7 +224,7 @@ final class Load {
                 end();
                 clients.forEach(client -> client.thread.interrupt());
             }
-            if (System.nanoTime() - endNanos > TimeUnit.SECONDS.toNanos(LAST_WAIT_S)) {
+            if (System.nanoTime() - endNanos > plan.patienceNanos()) {
                 clients.forEach(client -> client.thread.interrupt());
             }
             interval = recorder.getIntervalHistogram(interval);

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import lockstep.commit.NotPrimaryException;
+import lockstep.config.Units;
 import lockstep.io.DataDirectory;
 import lockstep.kv.KeyValueStore;
 import org.apache.felix.service.command.CommandSession;
@@ -32,11 +33,12 @@ import org.osgi.service.component.annotations.Reference;
 public final class LoadCommand {
     private static final String USAGE =
             "load [--input FILE] [--acked FILE [--append]] [--follow DIR] [--clients N | --outstanding N] [--seconds S]"
-                    + " [--bytes B] [--commit LEVEL] [--progress] [--json]";
+                    + " [--patience TIME] [--bytes B] [--commit LEVEL] [--progress] [--json]";
     private static final int MAX_CLIENTS = 10_000;
     private static final int MAX_OUTSTANDING = 1_000_000;
     private static final int DEFAULT_SECONDS = 10;
     private static final int DEFAULT_BYTES = 100;
+    private static final String DEFAULT_PATIENCE = "30s";
     private static final long FOREVER_NANOS = TimeUnit.DAYS.toNanos(365);
 
     private final LocalServer server;
@@ -78,6 +80,9 @@ public final class LoadCommand {
             @Descriptor("S: stop after so long; without it, 10, or at the end of the input")
                     @Parameter(names = "--seconds", absentValue = Words.NONE)
                     String seconds,
+            @Descriptor("TIME: how long after its end the load waits for what it has committed, such as 5s; 30s without it")
+                    @Parameter(names = "--patience", absentValue = DEFAULT_PATIENCE)
+                    String patience,
             @Descriptor("B: the size of generated values; 100 without it")
                     @Parameter(names = "--bytes", absentValue = Words.NONE)
                     String bytes,
@@ -121,7 +126,7 @@ public final class LoadCommand {
                         : new FileOutputStream(file(session, acked).toFile(), append)) {
             boolean follows = !follow.equals(Words.NONE);
             Load load = new Load(
-                    new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos, follows));
+                    new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos, Units.nanos(patience), follows));
             LoadProgress shown = new LoadProgress(new CommitWait(server, console.err()), console, progress);
             Load.Result here = load.run(shown);
             Load.Result result = before.equals(Words.NONE) ? here : here.and(Load.Result.parse(before));
@@ -135,6 +140,7 @@ public final class LoadCommand {
                 option(there, "--before", result.text());
                 option(there, "--clients", clients);
                 option(there, "--outstanding", outstanding);
+                option(there, "--patience", patience);
                 option(there, "--bytes", bytes);
                 option(there, "--commit", level);
                 if (!acked.equals(Words.NONE)) {
@@ -152,7 +158,7 @@ public final class LoadCommand {
                 }
                 return goOn(other, there, console);
             }
-            return finish(load, result, console, json);
+            return finish(load, result, patience, console, json);
         }
     }
 
@@ -196,7 +202,7 @@ public final class LoadCommand {
         }
     }
 
-    private static String finish(Load load, Load.Result result, Console console, boolean json)
+    private static String finish(Load load, Load.Result result, String patience, Console console, boolean json)
             throws InterruptedException {
         if (load.wasInterrupted()) {
             // Gogo forgets what a command throws that it has interrupted.
@@ -215,8 +221,8 @@ public final class LoadCommand {
         console.out().println(report);
         if (failure.isEmpty()) {
             throw new IllegalStateException(Text.count(result.inDoubt(), "commit")
-                    + " in the WAL of this server had not been acknowledged " + Load.LAST_WAIT_S
-                    + " s after the end of the load and may become visible later: IN DOUBT");
+                    + " in the WAL of this server had not been acknowledged " + patience
+                    + " after the end of the load and may become visible later: IN DOUBT");
         }
         String message = failure.get().getMessage();
         throw new IllegalStateException(
