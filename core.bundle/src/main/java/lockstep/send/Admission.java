@@ -64,8 +64,9 @@ final class Admission {
         TimelineHistory history = wal.config().identity().history();
         if (control.isForeign(asked.newestTerm())) {
             server.superseded(asked.newestTerm(), standby);
+            // A standby may only be late to hear of it.
             return refused(
-                    RefusalCode.TIMELINE_MISMATCH,
+                    server.isStandby() ? RefusalCode.NOT_READY : RefusalCode.TIMELINE_MISMATCH,
                     standby + " knows of term " + asked.newestTerm()
                             + ", which is none of this server's log: that is of term " + control.term() + " at "
                             + Lsn.text(endLsn));

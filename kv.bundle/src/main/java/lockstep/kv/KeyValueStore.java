@@ -31,7 +31,7 @@ public interface KeyValueStore {
     /**
      * Waits until this server holds all commits up to a position: a client that knows the LSN of its commit then reads
      * its own writes here. On a primary that position counts which was reached without a gap, see {@link
-     * Snapshot#lsn}.
+     * Snapshot#lsn}. A server that is starting is waited for, too.
      *
      * @return whether the position was reached in time
      * @throws InterruptedException if the thread is interrupted meanwhile

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
 import lockstep.commit.CommitLevel;
 import lockstep.commit.Commits;
 import lockstep.commit.NotPrimaryException;
@@ -125,7 +126,18 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
 
     @Override
     public boolean awaitLsn(long lsn, long timeoutNanos) throws InterruptedException {
-        return opened().awaitLsn(lsn, timeoutNanos);
+        long began = System.nanoTime();
+        awaitOpen(timeoutNanos);
+        return opened().awaitLsn(lsn, Math.max(0, timeoutNanos - (System.nanoTime() - began)));
+    }
+
+    /** Waits until the store is open, or was, or the time is over: a server that starts opens it soon. */
+    private synchronized void awaitOpen(long timeoutNanos) throws InterruptedException {
+        long began = System.nanoTime();
+        for (long left = timeoutNanos; store == null && !wasOpen && left > 0; ) {
+            TimeUnit.NANOSECONDS.timedWait(this, left);
+            left = timeoutNanos - (System.nanoTime() - began);
+        }
     }
 
     @Override
@@ -167,13 +179,14 @@ public final class MvKeyValueStore implements ResourceManager, KeyValueStore {
     }
 
     @Override
-    public long open() throws IOException {
+    public synchronized long open() throws IOException {
         if (store != null) {
             throw new IllegalStateException("store file \"" + path + "\" is open already");
         }
         redone = List.of();
         store = new PrefixStore(path);
         wasOpen = true;
+        notifyAll();
         return store.view().appliedLsn();
     }
 

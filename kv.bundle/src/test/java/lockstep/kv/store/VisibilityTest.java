@@ -349,6 +349,28 @@ class VisibilityTest {
     }
 
     @Test
+    void aReaderThatWaitsForAPositionWaitsForTheStoreToOpenToo() throws Exception {
+        PendingCommit commit = store.put("a", "1");
+        MvKeyValueStore standby = Stores.in(standbyDirectory);
+        CompletableFuture<Boolean> reached = new CompletableFuture<>();
+        Thread reader = new Thread(() -> {
+            try {
+                reached.complete(standby.awaitLsn(commit.lsn(), TimeUnit.MINUTES.toNanos(1)));
+            } catch (InterruptedException | RuntimeException e) {
+                reached.completeExceptionally(e);
+            }
+        });
+        reader.start();
+        while (reader.getState() != Thread.State.TIMED_WAITING && !reached.isDone()) {
+            Thread.onSpinWait();
+        }
+        standby.open();
+        TestCommits.redo(commits.log(), 0, standby);
+        assertTrue(reached.get(1, TimeUnit.MINUTES));
+        standby.close();
+    }
+
+    @Test
     void redoOfOthersCommitsMovesTheAppliedPositionAndNothingElse() throws Exception {
         store.commit(99, 5_000_000);
         assertTrue(store.awaitLsn(5_000_000, 0));
