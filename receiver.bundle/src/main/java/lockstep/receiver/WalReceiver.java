@@ -100,8 +100,8 @@ import org.slf4j.LoggerFactory;
  * is asked like any other.
  *
  * <p><b>Threads.</b> Messages come on the threads of sessions, one at a time; positions may be read from any. What a batch of them
- * brought is flushed and acknowledged on the same thread, if it is little ({@link Wal#flushNow}): between WAL that comes and the
- * answer to it no thread has to be woken.
+ * brought of a PostgreSQL server's log is flushed and acknowledged on the same thread, if it is little ({@link Wal#flushNow}):
+ * between WAL that comes and the answer to it no thread has to be woken.
  */
 final class WalReceiver implements Conversation {
     private static final Logger log = LoggerFactory.getLogger(WalReceiver.class);
@@ -875,7 +875,12 @@ final class WalReceiver implements Conversation {
 
     @Override
     public void endOfBatch() {
-        wal.flushNow();
+        if (identity.format().isPostgres()) {
+            wal.flushNow();
+        } else {
+            // A primary of our own sends before it has flushed, and tells of that while the writer is at work here.
+            wal.wakeWriter();
+        }
     }
 
     @Override

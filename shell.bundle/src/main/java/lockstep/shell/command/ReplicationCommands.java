@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import lockstep.commit.SyncRole;
 import lockstep.receiver.api.ReceiverStatus;
 import lockstep.receiver.api.RedoState;
@@ -28,6 +29,8 @@ import org.osgi.service.component.annotations.Reference;
         scope = "lockstep",
         function = {"standbys", "receiver", "redo", "rebuild"})
 public final class ReplicationCommands {
+    private static final Pattern ADDRESS = Pattern.compile("(\\[[0-9a-fA-F:.]+]|[\\w.-]+):\\d+");
+
     private static final String REDO_USAGE = "redo pause|resume [--json]";
 
     private final LocalServer server;
@@ -166,10 +169,11 @@ public final class ReplicationCommands {
                 .present(json);
     }
 
-    /** Of an endpoint with several hosts the one that the session is with, if there is one. */
+    /** Of an endpoint that is not of one host, the one that the session is with, if it is with a host. */
     private static URI sender(ReceiverStatus receiver, URI endpoint) {
-        boolean several = endpoint.getHost() == null && endpoint.getAuthority() != null;
-        return several && !receiver.peer().isEmpty() ? URI.create("peer://" + receiver.peer()) : endpoint;
+        boolean isPeer =
+                endpoint.getHost() == null && ADDRESS.matcher(receiver.peer()).matches();
+        return isPeer ? URI.create("peer://" + receiver.peer()) : endpoint;
     }
 
     private static String senderHost(ReceiverStatus receiver, URI endpoint) {
