@@ -522,9 +522,20 @@ class SwitchoverTest {
         return asked;
     }
 
+    /** Begins a commit, and returns when it is held; it completes with why it is refused. */
     private CompletableFuture<String> refusedCommit() {
-        return CompletableFuture.supplyAsync(
-                () -> assertThrows(CommitRefusedException.class, a::commit).getMessage());
+        CompletableFuture<String> refused = new CompletableFuture<>();
+        Thread client = new Thread(() -> {
+            try {
+                a.commit();
+                refused.completeExceptionally(new AssertionError("the commit was taken"));
+            } catch (CommitRefusedException e) {
+                refused.complete(e.getMessage());
+            }
+        });
+        client.start();
+        await("the commit to be held", () -> client.getState() == Thread.State.TIMED_WAITING || refused.isDone());
+        return refused;
     }
 
     @Test
@@ -565,7 +576,7 @@ class SwitchoverTest {
         network.lost = message -> false;
         b.runStandby(endpoint("a"));
         assertTrue(held.join().contains("is fenced by term 1/4711"), held.join());
-        assertEquals(new Term(1, 4711), a.primary.control().fencedBy());
+        await("the fence to stay", () -> a.primary.control().fencedBy().equals(new Term(1, 4711)));
     }
 
     @Test
