@@ -80,7 +80,8 @@ public final class LoadCommand {
             @Descriptor("S: stop after so long; without it, 10, or at the end of the input")
                     @Parameter(names = "--seconds", absentValue = Words.NONE)
                     String seconds,
-            @Descriptor("TIME: how long after its end the load waits for what it has committed, such as 5s; 30s without it")
+            @Descriptor(
+                            "TIME: how long after its end the load waits for what it has committed, such as 5s; 30s without it")
                     @Parameter(names = "--patience", absentValue = DEFAULT_PATIENCE)
                     String patience,
             @Descriptor("B: the size of generated values; 100 without it")
@@ -125,8 +126,16 @@ public final class LoadCommand {
                         ? OutputStream.nullOutputStream()
                         : new FileOutputStream(file(session, acked).toFile(), append)) {
             boolean follows = !follow.equals(Words.NONE);
-            Load load = new Load(
-                    new Load.Plan(store, Words.level(level), records, acks, clientCount, window, nanos, Units.nanos(patience), follows));
+            Load load = new Load(new Load.Plan(
+                    store,
+                    Words.level(level),
+                    records,
+                    acks,
+                    clientCount,
+                    window,
+                    nanos,
+                    Units.nanos(patience),
+                    follows));
             LoadProgress shown = new LoadProgress(new CommitWait(server, console.err()), console, progress);
             Load.Result here = load.run(shown);
             Load.Result result = before.equals(Words.NONE) ? here : here.and(Load.Result.parse(before));

@@ -113,8 +113,8 @@ class LoadTest {
 
     @Test
     void aLoadEndsInTimeAlsoIfNobodyAcknowledgesWhatItHasCommitted() throws IOException {
-        ShellOnPrimary.Run run =
-                shell.start().execute("load --seconds 1 --patience 1s --outstanding 5 --commit on --acked acked --json");
+        ShellOnPrimary.Run run = shell.start()
+                .execute("load --seconds 1 --patience 1s --outstanding 5 --commit on --acked acked --json");
         assertTrue(run.error.startsWith("5 commits in the WAL of this server had not been acknowledged"), run.error);
         assertTrue(run.error.endsWith("may become visible later: IN DOUBT"), run.error);
         assertTrue(run.result.contains("\"in_doubt\":5,"), run.result);
