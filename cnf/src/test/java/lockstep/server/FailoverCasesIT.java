@@ -249,7 +249,7 @@ final class FailoverCasesIT {
     }
 
     private static String status(ServerProcess server, String receipt) {
-        return server.shell("commit", "status", receipt).strip();
+        return server.ask("status", "commit", "status", receipt);
     }
 
     private String promote() {
