@@ -15,6 +15,7 @@ import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.netty.EventLoops;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -120,7 +121,7 @@ final class TcpListener extends ChannelInboundHandlerAdapter implements Listener
                     return handler;
                 }));
             }
-            EventLoop loop = loops.start("tcp-session-" + peer, () -> session.close(TcpTransport.WITHDRAWN));
+            EventLoop loop = loops.start("tcp-session-" + peer, () -> session.close(EventLoops.WITHDRAWN));
             connection.pipeline().addLast(session);
             // On the loop itself: what is listened for cannot come after its end then.
             loop.execute(() -> loop.register(connection).addListener(registered -> {

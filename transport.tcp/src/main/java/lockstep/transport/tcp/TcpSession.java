@@ -29,6 +29,7 @@ import lockstep.transport.api.MessageCodec;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.netty.EventLoops;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -28,6 +28,8 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.SocketIo;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
@@ -36,8 +38,6 @@ import org.osgi.service.component.annotations.Reference;
 /** Carries messages over TCP, as {@link TcpEndpoint} tells. A changed parameter counts for what is opened from then on. */
 @Component(service = Transport.class)
 public final class TcpTransport implements Transport {
-    static final String WITHDRAWN = "transport withdrawn";
-
     private static final int OPEN_MS = 10_000;
 
     private final SocketIo io;
@@ -132,7 +132,8 @@ public final class TcpTransport implements Transport {
                 new ConnectingHandshake(
                         security, to, handler.localName(), tls.mode().verifies()),
                 departure);
-        EventLoop loop = start("connect to", endpoint, "tcp-session-" + address, () -> session.close(WITHDRAWN));
+        EventLoop loop =
+                start("connect to", endpoint, "tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
         SslContext used = context;
         loop.execute(() -> open(loop, address, used, session));
         return departure.await(endpoint, session);

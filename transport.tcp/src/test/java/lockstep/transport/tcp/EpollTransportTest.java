@@ -1,5 +1,6 @@
 package lockstep.transport.tcp;
 
+import lockstep.transport.netty.SocketIo;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 

@@ -9,6 +9,7 @@ import lockstep.security.Security;
 import lockstep.security.SecuritySettings;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
+import lockstep.transport.netty.SocketIo;
 import lockstep.transport.tck.TransportContract;
 import org.junit.jupiter.api.io.TempDir;
 

@@ -35,6 +35,7 @@ import lockstep.transport.api.Listener;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.SocketIo;
 import lockstep.transport.tck.RecordingHandler;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;

@@ -30,6 +30,7 @@ import lockstep.transport.api.Message;
 import lockstep.transport.api.MessageCodec;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.SocketIo;
 import lockstep.transport.tck.Messages;
 import lockstep.transport.tck.RecordingHandler;
 import lockstep.transport.tck.Resources;

@@ -11,6 +11,7 @@ import lockstep.security.SecurityConfiguration;
 import lockstep.security.SecuritySettings;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
+import lockstep.transport.netty.SocketIo;
 import lockstep.transport.tck.TransportContract;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;

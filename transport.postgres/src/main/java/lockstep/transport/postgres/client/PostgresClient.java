@@ -28,10 +28,10 @@ import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.SocketIo;
 import lockstep.transport.postgres.client.Conninfo.Host;
 import lockstep.transport.postgres.client.Conninfo.Target;
-import lockstep.transport.postgres.netty.EventLoops;
-import lockstep.transport.postgres.netty.SocketIo;
 
 /**
  * Opens sessions to PostgreSQL servers: tries the hosts of the endpoint in order, each with TLS, without it, or with both, as

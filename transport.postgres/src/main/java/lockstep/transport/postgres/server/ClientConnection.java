@@ -35,7 +35,7 @@ import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Term;
-import lockstep.transport.postgres.netty.EventLoops;
+import lockstep.transport.netty.EventLoops;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.BackendKeyData;
 import lockstep.transport.postgres.protocol.BackendMessage.CommandComplete;

@@ -21,8 +21,8 @@ import lockstep.transport.api.Acceptor;
 import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Listener;
 import lockstep.transport.api.TransportException;
-import lockstep.transport.postgres.netty.EventLoops;
-import lockstep.transport.postgres.netty.SocketIo;
+import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.SocketIo;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -1,4 +1,4 @@
-package lockstep.transport.postgres.netty;
+package lockstep.transport.netty;
 
 import io.netty.channel.EventLoop;
 import io.netty.channel.SingleThreadIoEventLoop;

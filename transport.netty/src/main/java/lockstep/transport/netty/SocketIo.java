@@ -1,4 +1,4 @@
-package lockstep.transport.postgres.netty;
+package lockstep.transport.netty;
 
 import io.netty.channel.Channel;
 import io.netty.channel.IoHandlerFactory;

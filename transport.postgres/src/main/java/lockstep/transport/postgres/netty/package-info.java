@@ -1,2 +1,0 @@
-/** Threads and sockets, which both sides use. */
-package lockstep.transport.postgres.netty;
