@@ -270,7 +270,8 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
             if (waiting && in.isReadable()) {
                 abort(peer.address() + " does not wait for the answer to what it has said", null);
             }
-            if (state == State.OPEN) {
+            // After an end that another thread has put to it, the reader may have stopped within what came.
+            if (state == State.OPEN && cause.get() == null) {
                 frames.read(in, this::deliver);
             }
         } catch (MalformedMessageException e) {
