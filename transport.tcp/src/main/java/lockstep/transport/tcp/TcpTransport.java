@@ -2,17 +2,14 @@ package lockstep.transport.tcp;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -40,7 +37,6 @@ import org.osgi.service.component.annotations.Reference;
 public final class TcpTransport implements Transport {
     private static final int OPEN_MS = 10_000;
 
-    private final SocketIo io;
     private final int openMs;
     private final Security security;
     private final TlsContexts contexts;
@@ -54,7 +50,6 @@ public final class TcpTransport implements Transport {
 
     /** @param openMs how long opening a session may take */
     TcpTransport(SocketIo io, int openMs, Security security) {
-        this.io = io;
         this.openMs = openMs;
         this.security = security;
         contexts = new TlsContexts(security);
@@ -68,41 +63,7 @@ public final class TcpTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-        TcpEndpoint at = TcpEndpoint.listening(endpoint);
-        TcpAddress address = at.address();
-        InetSocketAddress local = address.resolve();
-        if (local.isUnresolved()) {
-            throw new TransportException("cannot listen on " + endpoint + ": unknown host " + address.host());
-        }
-        boolean tls = at.ssl(security.listensWithTls());
-        if (tls) {
-            try {
-                contexts.listening();
-            } catch (IOException e) {
-                throw new TransportException("cannot listen on " + endpoint + " with TLS: " + e.getMessage(), e);
-            }
-        } else if (!at.insecure() && !local.getAddress().isLoopbackAddress()) {
-            throw new TransportException(
-                    "cannot listen on " + endpoint + ": other machines can reach it, and it would be"
-                            + " without TLS. Set ssl = on, with ssl_cert_file and ssl_key_file; or, if everybody who can reach it is"
-                            + " trusted, add insecure=true to its query, as in tcp://" + address + "?insecure=true");
-        }
-        TcpListener listener = new TcpListener(loops, endpoint, at, tls, acceptor, security, contexts);
-        EventLoop loop = start("listen on", endpoint, "tcp-listener-" + address.port(), listener::close);
-        ChannelFuture bound = new Bootstrap()
-                .group(loop)
-                .channel(io.serverSocket)
-                .option(ChannelOption.SO_REUSEADDR, true)
-                .handler(listener)
-                .bind(local)
-                .awaitUninterruptibly();
-        if (!bound.isSuccess()) {
-            EventLoops.end(loop);
-            throw new TransportException(
-                    "cannot listen on " + endpoint + ": " + bound.cause().getMessage(), bound.cause());
-        }
-        listener.bound(((InetSocketAddress) bound.channel().localAddress()).getPort());
-        return listener;
+        return TcpListener.open(loops, endpoint, acceptor, security, contexts);
     }
 
     @Override
@@ -132,8 +93,12 @@ public final class TcpTransport implements Transport {
                 new ConnectingHandshake(
                         security, to, handler.localName(), tls.mode().verifies()),
                 departure);
-        EventLoop loop =
-                start("connect to", endpoint, "tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
+        EventLoop loop;
+        try {
+            loop = loops.start("tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
+        } catch (TransportException e) {
+            throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+        }
         SslContext used = context;
         loop.execute(() -> open(loop, address, used, session));
         return departure.await(endpoint, session);
@@ -153,7 +118,7 @@ public final class TcpTransport implements Transport {
         }
         new Bootstrap()
                 .group(loop)
-                .channel(io.socket)
+                .channel(loops.io().socket)
                 .disableResolver()
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, openMs)
                 .handler(new ChannelInitializer<>() {
@@ -176,26 +141,12 @@ public final class TcpTransport implements Transport {
                 });
     }
 
-    private EventLoop start(String what, Endpoint endpoint, String name, Runnable close) throws TransportException {
-        try {
-            return loops.start(name, close);
-        } catch (TransportException e) {
-            throw new TransportException("cannot " + what + " " + endpoint + ": " + e.getMessage(), e);
-        }
-    }
-
     private static String why(Throwable cause) {
         if (cause instanceof ConnectException
                 && String.valueOf(cause.getMessage()).contains("refused")) {
             return "connection refused; is the server running, and does it listen there?";
         }
         return String.valueOf(cause.getMessage());
-    }
-
-    static String text(SocketAddress address) {
-        return address instanceof InetSocketAddress inet
-                ? NetUtil.toSocketAddressString(inet)
-                : String.valueOf(address);
     }
 
     /** Closes all that is open, and returns when the threads have ended. */

@@ -30,6 +30,7 @@ import lockstep.transport.api.Message;
 import lockstep.transport.api.MessageCodec;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.PortListener;
 import lockstep.transport.netty.SocketIo;
 import lockstep.transport.tck.Messages;
 import lockstep.transport.tck.RecordingHandler;
@@ -56,7 +57,7 @@ abstract class TcpTransportTest extends TransportContract {
             .put(HELLO)
             .array();
 
-    private final Logger logger = (Logger) LoggerFactory.getLogger(TcpListener.class);
+    private final Logger logger = (Logger) LoggerFactory.getLogger(PortListener.class);
     private final BlockingQueue<String> logged = new LinkedBlockingQueue<>();
     private final AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
         @Override

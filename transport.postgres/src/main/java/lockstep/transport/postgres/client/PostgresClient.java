@@ -29,7 +29,6 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.TransportException;
 import lockstep.transport.netty.EventLoops;
-import lockstep.transport.netty.SocketIo;
 import lockstep.transport.postgres.client.Conninfo.Host;
 import lockstep.transport.postgres.client.Conninfo.Target;
 
@@ -51,7 +50,6 @@ public final class PostgresClient {
     /** What a server says whose pg_hba.conf does not let this user in by this kind of connection. */
     private static final String INVALID_AUTHORIZATION = "28000";
 
-    private final SocketIo io;
     private final EventLoops loops;
     private final Security security;
     private final Map<String, String> environment;
@@ -65,8 +63,7 @@ public final class PostgresClient {
     public record Self(String name, boolean makesSlots) {}
 
     /** @param environment where libpq's variables may be */
-    public PostgresClient(SocketIo io, EventLoops loops, Security security, Map<String, String> environment) {
-        this.io = io;
+    public PostgresClient(EventLoops loops, Security security, Map<String, String> environment) {
         this.loops = loops;
         this.security = security;
         this.environment = Map.copyOf(environment);
@@ -181,7 +178,7 @@ public final class PostgresClient {
         }
         new Bootstrap()
                 .group(loop)
-                .channel(io.socket)
+                .channel(loops.io().socket)
                 .disableResolver()
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeoutMs)
                 .handler(session.connection())

@@ -36,6 +36,7 @@ import lockstep.transport.api.Peer;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Term;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.PortListener.Arrival;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.BackendKeyData;
 import lockstep.transport.postgres.protocol.BackendMessage.CommandComplete;
@@ -122,18 +123,9 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         ENDED
     }
 
-    /** Hears how a connection begins; one of the two is called, once, on its thread. */
-    interface Opening {
-        /** The client has been let in. */
-        void opened();
-
-        /** It has not; {@code why} says what was found. */
-        void failed(String why);
-    }
-
     private final Supplier<ServedLog> servedLog;
     private final Acceptor acceptor;
-    private final Opening opening;
+    private final Arrival arrival;
     private final Security security;
     private final ServerTls tls;
     private final FrontendDecoder decoder = new FrontendDecoder(MAX_BODY_BYTES);
@@ -161,10 +153,10 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
      * @param tls null to be without
      */
     ClientConnection(
-            Supplier<ServedLog> servedLog, Acceptor acceptor, Opening opening, Security security, ServerTls tls) {
+            Supplier<ServedLog> servedLog, Acceptor acceptor, Arrival arrival, Security security, ServerTls tls) {
         this.servedLog = servedLog;
         this.acceptor = acceptor;
-        this.opening = opening;
+        this.arrival = arrival;
         this.security = security;
         this.tls = tls;
     }
@@ -343,7 +335,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private void refuse(Report report, String why) {
         state = State.CLOSING;
         cause = why;
-        opening.failed(why);
+        arrival.refused(why);
         writeLast(new ErrorResponse(report));
     }
 
@@ -359,7 +351,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         ThreadLocalRandom random = ThreadLocalRandom.current();
         write(new BackendKeyData(random.nextInt(), random.nextInt()));
         state = State.READY;
-        opening.opened();
+        arrival.letIn();
         ready();
     }
 
@@ -754,7 +746,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         endStream(cause);
         dropTemporarySlots();
         if (last == State.STARTUP || last == State.AUTHENTICATION) {
-            opening.failed(cause);
+            arrival.refused(cause);
         }
     }
 
