@@ -29,6 +29,7 @@ import lockstep.transport.api.MessageCodec;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.EventLoops;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -103,10 +104,8 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     private State state = State.GREETING;
     private final Greeting greeting = new Greeting();
     private final Word.Reader words = new Word.Reader();
+    private final DelayedVerdict verdict = new DelayedVerdict();
     private Handshake.Link link;
-
-    /** The peer waits for what is said to its last word. */
-    private boolean waiting;
 
     private boolean opened;
     private final FrameReader frames = new FrameReader();
@@ -264,10 +263,13 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
                 greeted();
             }
             Word word;
-            while (state == State.HANDSHAKE && !waiting && cause.get() == null && (word = words.hear(in)) != null) {
+            while (state == State.HANDSHAKE
+                    && !verdict.isAwaited()
+                    && cause.get() == null
+                    && (word = words.hear(in)) != null) {
                 talk(word);
             }
-            if (waiting && in.isReadable()) {
+            if (verdict.isAwaited() && in.isReadable()) {
                 abort(peer.address() + " does not wait for the answer to what it has said", null);
             }
             // After an end that another thread has put to it, the reader may have stopped within what came.
@@ -292,24 +294,11 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     }
 
     private void talk(Word word) {
-        long delayMs = handshake.delayMs(link);
-        if (delayMs == 0) {
-            hear(word);
-            return;
-        }
-        waiting = true;
-        channel.config().setAutoRead(false);
-        channel.eventLoop()
-                .schedule(
-                        () -> {
-                            waiting = false;
-                            if (state == State.HANDSHAKE && cause.get() == null) {
-                                channel.config().setAutoRead(true);
-                                hear(word);
-                            }
-                        },
-                        delayMs,
-                        TimeUnit.MILLISECONDS);
+        verdict.after(handshake.delayMs(link), channel, () -> {
+            if (state == State.HANDSHAKE && cause.get() == null) {
+                hear(word);
+            }
+        });
     }
 
     private void hear(Word word) {

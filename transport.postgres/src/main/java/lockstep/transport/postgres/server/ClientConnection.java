@@ -35,6 +35,7 @@ import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Term;
+import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.PortListener.Arrival;
 import lockstep.transport.postgres.protocol.BackendMessage;
@@ -138,9 +139,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private String name = "";
     private Startup startup;
     private Admittance admittance;
-
-    /** The client waits for what is said to its password. */
-    private boolean waiting;
+    private final DelayedVerdict verdict = new DelayedVerdict();
 
     private Map<String, String> reported = Map.of();
     private WalStream stream;
@@ -364,7 +363,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
                 throw new MalformedMessageException("expected an answer to the question for a password, found "
                         + message.getClass().getSimpleName());
             }
-            if (waiting) {
+            if (verdict.isAwaited()) {
                 throw new MalformedMessageException("the client does not wait for the answer to its password");
             }
             answered(response);
@@ -377,36 +376,21 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         }
     }
 
-    private void answered(AuthenticationResponse response) throws MalformedMessageException {
-        long delayMs = admittance.delayMs();
-        if (delayMs == 0) {
-            authenticate(response);
-            return;
-        }
-        waiting = true;
-        channel.config().setAutoRead(false);
-        channel.eventLoop()
-                .schedule(
-                        () -> {
-                            waiting = false;
-                            if (state == State.AUTHENTICATION) {
-                                channel.config().setAutoRead(true);
-                                try {
-                                    authenticate(response);
-                                } catch (MalformedMessageException e) {
-                                    malformed(e);
-                                }
-                            }
-                        },
-                        delayMs,
-                        TimeUnit.MILLISECONDS);
+    private void answered(AuthenticationResponse response) {
+        verdict.after(admittance.delayMs(), channel, () -> {
+            if (state == State.AUTHENTICATION) {
+                authenticate(response);
+            }
+        });
     }
 
-    private void authenticate(AuthenticationResponse response) throws MalformedMessageException {
+    private void authenticate(AuthenticationResponse response) {
         try {
             authenticated(admittance.hear(response));
         } catch (AccessException e) {
             notAuthenticated(e);
+        } catch (MalformedMessageException e) {
+            malformed(e);
         }
     }
 
