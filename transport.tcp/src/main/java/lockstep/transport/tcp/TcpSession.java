@@ -10,7 +10,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPromise;
-import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.ssl.SslHandler;
@@ -31,6 +30,7 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.FlushGatherer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -112,7 +112,6 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     private Throwable reason;
     private SessionHandler handler;
     private boolean delivered;
-    private boolean flushLater;
 
     /**
      * @param connecting whether this side opens the connection, and so greets first
@@ -218,6 +217,7 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
                 new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, FIRST_READ_BYTES, MAX_READ_BYTES));
         // The kernel's buffers are left alone: Linux grows them to megabytes while a connection can use them, and stops
         // doing so, often at 200 kB, once a size has been asked for.
+        ctx.pipeline().addBefore(ctx.name(), null, new FlushGatherer());
     }
 
     @Override
@@ -380,20 +380,6 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     @Override
     public void write(ChannelHandlerContext ctx, Object frame, ChannelPromise promise) {
         ctx.write(frame, promise.addListener((ChannelFuture sent) -> lost(sent.cause())));
-    }
-
-    /** Flushes at once, or, when other threads have more to send already, once for all of it. */
-    @Override
-    public void flush(ChannelHandlerContext ctx) {
-        if (((SingleThreadIoEventLoop) ctx.channel().eventLoop()).pendingTasks() == 0) {
-            ctx.flush();
-        } else if (!flushLater) {
-            flushLater = true;
-            ctx.channel().eventLoop().execute(() -> {
-                flushLater = false;
-                ctx.flush();
-            });
-        }
     }
 
     /** Keeps why the connection was lost; that it was lost shows by itself. */

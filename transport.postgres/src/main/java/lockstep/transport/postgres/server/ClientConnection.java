@@ -2,10 +2,9 @@ package lockstep.transport.postgres.server;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
@@ -37,6 +36,7 @@ import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Term;
 import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.FlushGatherer;
 import lockstep.transport.netty.PortListener.Arrival;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.BackendKeyData;
@@ -100,7 +100,7 @@ import org.slf4j.LoggerFactory;
  * client only. State belongs to the loop; what the core sends from other threads goes through the {@link WalStream}.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what fails on a channel closes it, and that is heard
-final class ClientConnection extends ChannelDuplexHandler implements WalStream.Owner {
+final class ClientConnection extends ChannelInboundHandlerAdapter implements WalStream.Owner {
     private static final Logger log = LoggerFactory.getLogger(ClientConnection.class);
     private static final int MAX_BODY_BYTES = 64 << 10;
     private static final long LAST_WORDS_MS = 1_000;
@@ -145,7 +145,6 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
     private WalStream stream;
     private String cause;
     private boolean delivered;
-    private boolean flushLater;
 
     /**
      * @param servedLog the log that is served at the moment; null if none is
@@ -165,7 +164,7 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         channel = ctx.channel();
         channel.config().setOption(ChannelOption.TCP_NODELAY, true);
         channel.config().setWriteBufferWaterMark(new WriteBufferWaterMark(LOW_WATER_BYTES, HIGH_WATER_BYTES));
-        ctx.pipeline().addBefore(ctx.name(), "decoder", decoder);
+        ctx.pipeline().addBefore(ctx.name(), null, new FlushGatherer()).addBefore(ctx.name(), null, decoder);
     }
 
     @Override
@@ -654,20 +653,6 @@ final class ClientConnection extends ChannelDuplexHandler implements WalStream.O
         ByteBuf out = channel.alloc().directBuffer();
         message.encode(out);
         return out;
-    }
-
-    /** Flushes at once, or, when other threads have more to send already, once for all of it. */
-    @Override
-    public void flush(ChannelHandlerContext ctx) {
-        if (((SingleThreadIoEventLoop) ctx.channel().eventLoop()).pendingTasks() == 0) {
-            ctx.flush();
-        } else if (!flushLater) {
-            flushLater = true;
-            ctx.channel().eventLoop().execute(() -> {
-                flushLater = false;
-                ctx.flush();
-            });
-        }
     }
 
     private void fatal(Report report) {
