@@ -37,7 +37,7 @@ public final class PostgresListener {
         }
         ServerTls tls = ssl ? tls(endpoint, security) : null;
         return PortListener.open(loops, "postgres", endpoint, local, security.startups(), (accepted, arrival) -> {
-            ClientConnection connection = new ClientConnection(servedLog, acceptor, arrival, security, tls);
+            ClientConnection connection = new ClientConnection(accepted, arrival, servedLog, acceptor, security, tls);
             accepted.pipeline().addLast(connection);
             return connection::close;
         });
