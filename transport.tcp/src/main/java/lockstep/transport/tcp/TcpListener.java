@@ -14,6 +14,7 @@ import lockstep.transport.api.TransportException;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.PortListener;
 import lockstep.transport.netty.PortListener.Arrival;
+import lockstep.transport.netty.TlsContexts;
 
 /** Opens ports that peers connect to. */
 final class TcpListener {

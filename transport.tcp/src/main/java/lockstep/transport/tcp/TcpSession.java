@@ -31,6 +31,7 @@ import lockstep.transport.api.SessionHandler;
 import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.FlushGatherer;
+import lockstep.transport.netty.Tls;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

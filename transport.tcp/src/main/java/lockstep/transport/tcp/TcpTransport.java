@@ -27,6 +27,7 @@ import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.SocketIo;
+import lockstep.transport.netty.TlsContexts;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
@@ -36,6 +37,9 @@ import org.osgi.service.component.annotations.Reference;
 @Component(service = Transport.class)
 public final class TcpTransport implements Transport {
     private static final int OPEN_MS = 10_000;
+
+    /** And nothing older: both ends are Lockstep. */
+    private static final String TLS_VERSION = "TLSv1.3";
 
     private final int openMs;
     private final Security security;
@@ -52,7 +56,7 @@ public final class TcpTransport implements Transport {
     TcpTransport(SocketIo io, int openMs, Security security) {
         this.openMs = openMs;
         this.security = security;
-        contexts = new TlsContexts(security);
+        contexts = new TlsContexts(security, TLS_VERSION);
         loops = new EventLoops(io);
     }
 
@@ -82,7 +86,7 @@ public final class TcpTransport implements Transport {
                         "with sslmode " + tls.mode()
                                 + " anybody in between could do without TLS: expected disable, require, verify-ca or verify-full");
             }
-            context = tls.mode() == SslMode.DISABLE ? null : TlsContexts.connecting(tls);
+            context = tls.mode() == SslMode.DISABLE ? null : TlsContexts.connecting(tls, TLS_VERSION);
         } catch (IOException | IllegalArgumentException e) {
             throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
         }

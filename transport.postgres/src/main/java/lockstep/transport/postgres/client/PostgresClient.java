@@ -3,10 +3,6 @@ package lockstep.transport.postgres.client;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
-import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
-import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -29,6 +25,7 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.TransportException;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.TlsContexts;
 import lockstep.transport.postgres.client.Conninfo.Host;
 import lockstep.transport.postgres.client.Conninfo.Target;
 
@@ -46,6 +43,9 @@ import lockstep.transport.postgres.client.Conninfo.Target;
  */
 public final class PostgresClient {
     private static final long OPEN_MS = 10_000;
+
+    /** Those of libpq. */
+    private static final String[] TLS_VERSIONS = {"TLSv1.3", "TLSv1.2"};
 
     /** What a server says whose pg_hba.conf does not let this user in by this kind of connection. */
     private static final String INVALID_AUTHORIZATION = "28000";
@@ -135,7 +135,7 @@ public final class PostgresClient {
         PostgresSession session = new PostgresSession(
                 new ServerConnection.Opening(
                         host,
-                        tls == null ? null : context(tls),
+                        tls == null ? null : TlsContexts.connecting(tls, TLS_VERSIONS),
                         tls != null && tls.mode() != SslMode.PREFER && tls.mode() != SslMode.ALLOW,
                         startup,
                         () -> password(conninfo, host),
@@ -151,18 +151,6 @@ public final class PostgresClient {
         return conninfo.password().isPresent()
                 ? conninfo.password().get().toCharArray()
                 : security.password(conninfo.passwords(), host.name(), host.port(), conninfo.user());
-    }
-
-    private static SslContext context(ClientTls tls) throws IOException {
-        SslContextBuilder builder = SslContextBuilder.forClient()
-                .sslProvider(SslProvider.JDK)
-                .endpointIdentificationAlgorithm(tls.mode() == SslMode.VERIFY_FULL ? "HTTPS" : null);
-        if (tls.material().key() != null) {
-            builder.keyManager(tls.material().key(), tls.material().chain());
-        }
-        return tls.mode().verifies()
-                ? builder.trustManager(tls.material().trust()).build()
-                : builder.trustManager(InsecureTrustManagerFactory.INSTANCE).build();
     }
 
     /** Runs on the session's own loop, where looking up a name holds up nobody else. */

@@ -18,6 +18,7 @@ import lockstep.transport.api.MalformedMessageException;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.FlushGatherer;
 import lockstep.transport.netty.PortListener.Arrival;
+import lockstep.transport.netty.TlsContexts;
 import lockstep.transport.postgres.protocol.CopyMessage.CopyData;
 import lockstep.transport.postgres.protocol.FrontendDecoder;
 import lockstep.transport.postgres.protocol.FrontendMessage;
@@ -78,7 +79,7 @@ final class ClientConnection extends ChannelInboundHandlerAdapter {
             Supplier<ServedLog> servedLog,
             Acceptor acceptor,
             Security security,
-            ServerTls tls) {
+            TlsContexts tls) {
         this.channel = channel;
         patienceMs = security.authenticationTimeoutMs();
         out = new ClientOutput(channel);

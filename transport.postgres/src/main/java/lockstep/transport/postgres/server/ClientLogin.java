@@ -15,6 +15,8 @@ import lockstep.transport.api.MalformedMessageException;
 import lockstep.transport.api.Peer;
 import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.PortListener.Arrival;
+import lockstep.transport.netty.Tls;
+import lockstep.transport.netty.TlsContexts;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.BackendKeyData;
 import lockstep.transport.postgres.protocol.BackendMessage.EncryptionAnswer;
@@ -74,7 +76,7 @@ final class ClientLogin {
     private final Arrival arrival;
     private final Supplier<ServedLog> servedLog;
     private final Security security;
-    private final ServerTls tls;
+    private final TlsContexts tls;
     private final DelayedVerdict verdict = new DelayedVerdict();
 
     private State state = State.STARTUP;
@@ -95,7 +97,7 @@ final class ClientLogin {
             Arrival arrival,
             Supplier<ServedLog> servedLog,
             Security security,
-            ServerTls tls) {
+            TlsContexts tls) {
         this.channel = channel;
         this.decoder = decoder;
         this.out = out;
@@ -141,7 +143,7 @@ final class ClientLogin {
             throw new MalformedMessageException("the client, or somebody in between, has sent bytes before TLS began");
         } else {
             try {
-                SslHandler handler = tls.context().newHandler(channel.alloc());
+                SslHandler handler = tls.listening().newHandler(channel.alloc());
                 out.write(EncryptionAnswer.YES);
                 channel.pipeline().addFirst(handler);
             } catch (IOException e) {
@@ -186,11 +188,13 @@ final class ClientLogin {
 
     private void authenticate() {
         state = State.AUTHENTICATION;
-        SslHandler handler = out.tls();
-        TlsFacts facts = handler == null ? null : TlsFacts.of(handler);
         try {
             admittance = new Admittance(
-                    security, ((InetSocketAddress) channel.remoteAddress()).getAddress(), facts, user, name);
+                    security,
+                    ((InetSocketAddress) channel.remoteAddress()).getAddress(),
+                    Tls.of(out.tls()),
+                    user,
+                    name);
             authenticated(admittance.begin());
         } catch (AccessException e) {
             notAuthenticated(e);

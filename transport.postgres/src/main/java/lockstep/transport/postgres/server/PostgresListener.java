@@ -11,9 +11,13 @@ import lockstep.transport.api.Listener;
 import lockstep.transport.api.TransportException;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.PortListener;
+import lockstep.transport.netty.TlsContexts;
 
 /** Opens ports that PostgreSQL clients connect to. */
 public final class PostgresListener {
+    /** TLS 1.2 is there for PostgreSQL clients of old systems. */
+    private static final String[] TLS_VERSIONS = {"TLSv1.3", "TLSv1.2"};
+
     private PostgresListener() {}
 
     /**
@@ -35,7 +39,7 @@ public final class PostgresListener {
                     + " without TLS: others than this machine could connect there. Set ssl = on and ssl_cert_file, or"
                     + " add ?insecure=on to the endpoint if the network is safe");
         }
-        ServerTls tls = ssl ? tls(endpoint, security) : null;
+        TlsContexts tls = ssl ? tls(endpoint, security) : null;
         return PortListener.open(loops, "postgres", endpoint, local, security.startups(), (accepted, arrival) -> {
             ClientConnection connection = new ClientConnection(accepted, arrival, servedLog, acceptor, security, tls);
             accepted.pipeline().addLast(connection);
@@ -44,10 +48,10 @@ public final class PostgresListener {
     }
 
     /** Finds out now whether there is a certificate, and not when the first client comes. */
-    private static ServerTls tls(Endpoint endpoint, Security security) throws TransportException {
-        ServerTls tls = new ServerTls(security);
+    private static TlsContexts tls(Endpoint endpoint, Security security) throws TransportException {
+        TlsContexts tls = new TlsContexts(security, TLS_VERSIONS);
         try {
-            tls.context();
+            tls.listening();
         } catch (IOException e) {
             throw new TransportException("cannot listen on " + endpoint + " with TLS: " + e.getMessage(), e);
         }
