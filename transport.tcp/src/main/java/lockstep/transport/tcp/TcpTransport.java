@@ -10,11 +10,6 @@ import io.netty.handler.ssl.SslHandler;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import lockstep.security.ClientTls;
 import lockstep.security.Security;
 import lockstep.security.SslMode;
@@ -25,6 +20,7 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.Departure;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.SocketIo;
 import lockstep.transport.netty.TlsContexts;
@@ -90,22 +86,21 @@ public final class TcpTransport implements Transport {
         } catch (IOException | IllegalArgumentException e) {
             throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
         }
-        Departure departure = new Departure(handler);
+        Departure<TcpSession> departure = new Departure<>();
         TcpSession session = new TcpSession(
                 true,
                 openMs,
                 new ConnectingHandshake(
                         security, to, handler.localName(), tls.mode().verifies()),
-                departure);
-        EventLoop loop;
+                new Opening(departure, handler));
+        SslContext used = context;
         try {
-            loop = loops.start("tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
-        } catch (TransportException e) {
+            EventLoop loop = loops.start("tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
+            loop.execute(() -> open(loop, address, used, session));
+            return departure.await(session, openMs);
+        } catch (IOException e) {
             throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
         }
-        SslContext used = context;
-        loop.execute(() -> open(loop, address, used, session));
-        return departure.await(endpoint, session);
     }
 
     /**
@@ -159,43 +154,15 @@ public final class TcpTransport implements Transport {
         loops.withdraw();
     }
 
-    /** Waits for a session to open. Time-out and opening race; whichever completes the future first has won. */
-    private final class Departure implements TcpSession.Opening {
-        private final SessionHandler handler;
-        private final CompletableFuture<TcpSession> open = new CompletableFuture<>();
-
-        Departure(SessionHandler handler) {
-            this.handler = handler;
-        }
-
+    private record Opening(Departure<TcpSession> departure, SessionHandler handler) implements TcpSession.Opening {
         @Override
         public SessionHandler opened(TcpSession session) {
-            return open.complete(session) ? handler : null;
+            return departure.opened(session) ? handler : null;
         }
 
         @Override
         public void failed(String why, Throwable reason) {
-            open.completeExceptionally(new TransportException(why, reason));
-        }
-
-        Session await(Endpoint endpoint, TcpSession session) throws TransportException {
-            try {
-                open.get(openMs, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                failed("no session within " + openMs + " ms", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                failed("interrupted", e);
-            } catch (ExecutionException e) {
-                // Told below, where the future is read again.
-            }
-            try {
-                return open.join();
-            } catch (CompletionException e) {
-                String why = e.getCause().getMessage();
-                session.close(why);
-                throw new TransportException("cannot connect to " + endpoint + ": " + why, e.getCause());
-            }
+            departure.failed(why, reason);
         }
     }
 }

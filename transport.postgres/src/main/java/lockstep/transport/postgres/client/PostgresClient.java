@@ -12,11 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import lockstep.security.ClientTls;
 import lockstep.security.Security;
 import lockstep.security.SslMode;
@@ -24,6 +20,7 @@ import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.Departure;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.TlsContexts;
 import lockstep.transport.postgres.client.Conninfo.Host;
@@ -131,7 +128,7 @@ public final class PostgresClient {
         startup.put("replication", "true");
         startup.put("application_name", conninfo.applicationName(self.name()));
         conninfo.serverOptions().ifPresent(text -> startup.put("options", text));
-        Departure departure = new Departure(conninfo.target(), handler);
+        Departure<PostgresSession> departure = new Departure<>();
         PostgresSession session = new PostgresSession(
                 new ServerConnection.Opening(
                         host,
@@ -141,10 +138,14 @@ public final class PostgresClient {
                         () -> password(conninfo, host),
                         conninfo.channelBinding()),
                 self.makesSlots(),
-                departure);
+                new Opening(departure, conninfo.target(), handler));
         EventLoop loop = loops.start("postgres-session-" + host, () -> session.close(EventLoops.WITHDRAWN));
         loop.execute(() -> connect(loop, host, session, (int) timeoutMs));
-        return departure.await(host, session, timeoutMs);
+        try {
+            return departure.await(session, timeoutMs);
+        } catch (IOException e) {
+            throw new IOException(host + ": " + e.getMessage(), e.getCause());
+        }
     }
 
     private char[] password(Conninfo conninfo, Host host) throws IOException {
@@ -186,17 +187,8 @@ public final class PostgresClient {
                 : String.valueOf(cause.getMessage());
     }
 
-    /** Waits for a session to open. Time-out and opening race; whichever completes the future first has won. */
-    private static final class Departure implements PostgresSession.Waiting {
-        private final Target target;
-        private final SessionHandler handler;
-        private final CompletableFuture<PostgresSession> open = new CompletableFuture<>();
-
-        Departure(Target target, SessionHandler handler) {
-            this.target = target;
-            this.handler = handler;
-        }
-
+    private record Opening(Departure<PostgresSession> departure, Target target, SessionHandler handler)
+            implements PostgresSession.Waiting {
         @Override
         public SessionHandler opened(PostgresSession session) {
             boolean standby = session.connection().parameter("in_hot_standby").equals("on");
@@ -206,32 +198,12 @@ public final class PostgresClient {
                                 + ", which target_session_attrs excludes",
                         null);
             }
-            return open.complete(session) ? handler : null;
+            return departure.opened(session) ? handler : null;
         }
 
         @Override
         public void failed(String why, Throwable reason) {
-            open.completeExceptionally(new IOException(why, reason));
-        }
-
-        Session await(Host host, PostgresSession session, long timeoutMs) throws IOException {
-            try {
-                open.get(timeoutMs, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                failed("no session within " + timeoutMs + " ms", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                failed("interrupted", e);
-            } catch (ExecutionException e) {
-                // Told below, where the future is read again.
-            }
-            try {
-                return open.join();
-            } catch (CompletionException e) {
-                String why = e.getCause().getMessage();
-                session.close(why);
-                throw new IOException(host + ": " + why, e.getCause().getCause());
-            }
+            departure.failed(why, reason);
         }
     }
 }
