@@ -112,6 +112,7 @@ public final class Primary implements SendingServer, AutoCloseable {
     private final ResourceManagers managers;
     private final Runnable stateChanged;
     private final ControlStore control;
+    private final Fencing fencing;
     private final WalIdentity identity;
     private final SegmentFiles files;
     private final ReleaseMarks marks;
@@ -130,7 +131,6 @@ public final class Primary implements SendingServer, AutoCloseable {
     private volatile PrimaryConfig config;
     private volatile State state = State.RECOVERING;
     private volatile String failure = "";
-    private volatile String fenced = "";
     private volatile boolean arrivals;
     private volatile Running running;
     private volatile Archiver archiver;
@@ -145,7 +145,6 @@ public final class Primary implements SendingServer, AutoCloseable {
     private record Running(
             Wal wal,
             StandbyPolicy policy,
-            Fence fence,
             DegradedJournal journal,
             DegradedMode mode,
             CommitQueue queue,
@@ -185,9 +184,7 @@ public final class Primary implements SendingServer, AutoCloseable {
                 : ControlFile.read(disk);
         control = new ControlStore(disk, file);
         identity = file.identity(disk);
-        if (!file.fencedBy().equals(Term.NONE)) {
-            fenced = fencedBy(file.fencedBy(), file.term());
-        }
+        fencing = new Fencing(control);
         files = new SegmentFiles(disk, identity);
         periods = new DegradedLog(disk);
         slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
@@ -236,8 +233,8 @@ public final class Primary implements SendingServer, AutoCloseable {
         String obstacle = null;
         if (now == null || state != State.RUNNING) {
             obstacle = "the server is " + state + ", and hands over only when it accepts commits";
-        } else if (!fenced.isEmpty()) {
-            obstacle = fenced;
+        } else if (!fencing.reason().isEmpty()) {
+            obstacle = fencing.reason();
         } else if (before != null && !before.isOver()) {
             obstacle = "one is under way";
         } else if (role == null) {
@@ -380,12 +377,9 @@ public final class Primary implements SendingServer, AutoCloseable {
                 config.standbys().names(),
                 control.get().redoLsn());
         Fence fence = new Fence(policy);
-        if (!fenced.isEmpty()) {
-            fenced = fencedBy(control.get().fencedBy(), control.get().term());
-            fence.raise(fenced);
-        }
         marks.beginEpoch(control.get().epochs().last().number(), endLsn);
         CommitQueue queue = new CommitQueue(fence, clock, panic, marks);
+        fencing.guard(queue, fence);
         LogCommits commits = new LogCommits(
                 wal, queue, clock, log(), () -> List.of(senders.progress()), nextXid(), config.commitLevel());
         Retention retention = new Retention(
@@ -423,7 +417,6 @@ public final class Primary implements SendingServer, AutoCloseable {
         running = new Running(
                 wal,
                 policy,
-                fence,
                 journal,
                 mode,
                 queue,
@@ -571,39 +564,13 @@ public final class Primary implements SendingServer, AutoCloseable {
         return Optional.ofNullable(archiver).map(Archiver::status);
     }
 
-    private static String fencedBy(Term other, Term own) {
-        return other.timeline() > own.timeline()
-                ? "this server, of term " + own + ", is fenced by term " + other
-                        + ": another server has been promoted, and this one takes no commits. Run it as a standby of that one"
-                : "this server, of term " + own + ", is fenced by term " + other
-                        + ": another server has gone on from a copy of this log, and may have acknowledged commits that are not"
-                        + " here, so this one takes none. Run it as a standby of that one, after a rewind if need be; or, if that"
-                        + " one is to be given up, stop it and promote a standby of this one";
-    }
-
     @Override
     public synchronized void superseded(Term term, String by) {
         Switchover exchanging = switchover;
         if (exchanging != null && exchanging.heardOf(term)) {
             return;
         }
-        ControlFile file = control.get();
-        if (!fenced.isEmpty() && term.compareTo(file.fencedBy()) <= 0) {
-            return;
-        }
-        fenced = fencedBy(term, file.term());
-        Running now = running;
-        if (now != null) {
-            now.fence().raise(fenced);
-            // So that those who wait are told.
-            now.queue().release();
-        }
-        log.error("{} ({} says so)", fenced, by);
-        try {
-            control.update(present -> term.compareTo(present.fencedBy()) > 0 ? present.fenced(term) : present);
-        } catch (IOException e) {
-            log.error("the server is fenced only until its next start: {}", e.getMessage());
-        }
+        fencing.heardOf(term, by);
     }
 
     /** Returns what the server is doing. */
@@ -617,6 +584,7 @@ public final class Primary implements SendingServer, AutoCloseable {
             case RECOVERING -> redo.blockedReason().orElse("");
             case RUNNING -> {
                 Switchover exchanging = switchover;
+                String fenced = fencing.reason();
                 yield fenced.isEmpty() && exchanging != null ? exchanging.reason() : fenced;
             }
             default -> failure;
@@ -657,8 +625,8 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (now == null) {
             throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
         }
-        if (!fenced.isEmpty()) {
-            throw new IllegalStateException(fenced);
+        if (!fencing.reason().isEmpty()) {
+            throw new IllegalStateException(fencing.reason());
         }
         long endLsn = now.wal().filledLsn();
         if (lsn > endLsn) {
