@@ -2,7 +2,6 @@ package lockstep.primary;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -145,9 +144,9 @@ public final class Primary implements SendingServer, AutoCloseable {
     private record Running(
             Wal wal,
             StandbyPolicy policy,
-            DegradedJournal journal,
             DegradedMode mode,
             CommitQueue queue,
+            HandRelease handRelease,
             LogCommits commits,
             WalSenders senders,
             Retention retention,
@@ -417,9 +416,9 @@ public final class Primary implements SendingServer, AutoCloseable {
         running = new Running(
                 wal,
                 policy,
-                journal,
                 mode,
                 queue,
+                new HandRelease(identity.timeline(), wal, policy, journal, queue, clock),
                 commits,
                 senders,
                 retention,
@@ -628,46 +627,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (!fencing.reason().isEmpty()) {
             throw new IllegalStateException(fencing.reason());
         }
-        long endLsn = now.wal().filledLsn();
-        if (lsn > endLsn) {
-            throw new IllegalArgumentException(
-                    "no commit is released: " + Lsn.text(lsn) + " is past the end of the log at " + Lsn.text(endLsn)
-                            + ". Give the position of a commit that waits, as \"queue explain\" shows it");
-        }
-        recordRelease(now, lsn, operator);
-        long before = waiting(now.queue());
-        now.queue().releaseByHand(lsn);
-        long released = Math.max(0, before - waiting(now.queue()));
-        log.warn(
-                "operator {} has released commits up to {} by hand: {} that waited are on the disk of this server and may be on no"
-                        + " other",
-                operator,
-                Lsn.text(lsn),
-                released);
-        return released;
-    }
-
-    private void recordRelease(Running now, long lsn, String operator) throws IOException {
-        long safeLsn = now.policy().safeLsn();
-        if (lsn > safeLsn) {
-            long micros = clock.micros();
-            now.journal()
-                    .record(new DegradedPeriod(
-                            identity.timeline(),
-                            safeLsn,
-                            lsn,
-                            micros,
-                            micros,
-                            "local",
-                            operator,
-                            "an operator has released commits by hand"));
-        }
-    }
-
-    private static long waiting(CommitQueue queue) {
-        return Arrays.stream(queue.waiting())
-                .mapToLong(CommitQueue.Waiting::waiters)
-                .sum();
+        return now.handRelease().release(lsn, operator);
     }
 
     /** Returns what a crash has left in doubt, if it is not released yet. */
