@@ -54,6 +54,9 @@ final class PgSetupCommand implements Command {
             select current_setting('port');
             """;
 
+    private static final String HBA_ERRORS =
+            "select 'line ' || line_number || ', ' || error from pg_hba_file_rules where error is not null;";
+
     /** How {@code pg_hba.conf} says that a password is asked for. */
     private static final Set<String> PASSWORD_METHODS = Set.of("scram-sha-256", "md5", "password");
 
@@ -80,7 +83,7 @@ final class PgSetupCommand implements Command {
             --name NAME        application_name of the standby; s1
             --slot NAME        its replication slot; NAME of --name
             --user NAME        the role it logs in with; lockstep
-            --address ADDRESS  where it connects from; 127.0.0.1/32
+            --address ADDRESS  where it connects from; 127.0.0.1
             --apply            makes the changes, after asking
 
             A password is never set here: \\password in psql does that.
@@ -94,10 +97,7 @@ final class PgSetupCommand implements Command {
         String standby = plain(NAME, arguments.value(NAME).orElse("s1"));
         String slot = plain(SLOT, arguments.value(SLOT).orElse(standby));
         String user = plain(USER, arguments.value(USER).orElse("lockstep"));
-        String address = arguments.value(ADDRESS).orElse("127.0.0.1/32");
-        if (!NETWORK.matcher(address).matches()) {
-            throw new UsageException(ADDRESS + " " + address + ": an address such as 10.0.0.7/32 is expected");
-        }
+        String address = network(arguments.value(ADDRESS).orElse("127.0.0.1"));
         List<String> answers = psql(uri, QUESTIONS.formatted(quoted(user), quoted(slot), quoted(address)));
         String method = answers.get(6).equals(NOT_SET) ? "scram-sha-256" : answers.get(6);
         boolean asksPassword = PASSWORD_METHODS.contains(method);
@@ -121,9 +121,29 @@ final class PgSetupCommand implements Command {
         }
         List<String> ours = lacksPassword ? statements.subList(0, statements.indexOf(PASSWORD + user)) : statements;
         psql(uri, String.join("\n", ours));
+        checkHba(uri);
         System.out.println(
                 lacksPassword ? "Done. Now run " + PASSWORD + user + " in psql, and then this again." : "Done.");
         return ExitStatus.OK;
+    }
+
+    /** Returns an address as {@code pg_hba.conf} wants it, with a mask. */
+    private static String network(String address) {
+        if (!NETWORK.matcher(address).matches()) {
+            throw new UsageException(ADDRESS + " " + address + ": an address such as 10.0.0.7/32 is expected");
+        }
+        return address.contains("/") ? address : address + (address.contains(":") ? "/128" : "/32");
+    }
+
+    /** A server that has started goes on with the rules it knows, but would not start again with a line it cannot read. */
+    private static void checkHba(String uri) throws IOException, InterruptedException {
+        List<String> errors = psql(uri, HBA_ERRORS);
+        if (!errors.isEmpty()) {
+            throw new Failure(
+                    ExitStatus.FAILED,
+                    "the server cannot read its pg_hba.conf, and would not start again with it: correct "
+                            + String.join("; ", errors));
+        }
     }
 
     /** Tells what comes then, at the standby. */
@@ -168,7 +188,8 @@ final class PgSetupCommand implements Command {
         if (answers.get(6).equals(NOT_SET)) {
             String line = "host replication " + user + " " + address + " scram-sha-256";
             statements.add("-- a line in " + hbaFile);
-            statements.add("copy (select " + quoted(line) + ") to program "
+            // The empty line ends one that the file may end with.
+            statements.add("copy (values (''), (" + quoted(line) + ")) to program "
                     + quoted("cat >> '" + hbaFile.replace("'", "'\\''") + "'") + ";");
         }
         if (statements.stream()

@@ -122,10 +122,10 @@ final class WalFeed {
 
     private void send(ByteBuffer bytes, long endLsn) {
         long from = sentLsn;
-        int length = bytes.remaining();
+        // Before it goes out: the answer may be here before the sending thread is back, and counts up to what has been sent.
+        sentLsn = from + bytes.remaining();
         toldFlushedLsn = server.primaryFlushedLsn();
         session.send(new WalData(from, endLsn, toldFlushedLsn, clock.micros(), bytes));
-        sentLsn = from + length;
     }
 
     /** Tells how far the log goes and the primary has flushed. */
