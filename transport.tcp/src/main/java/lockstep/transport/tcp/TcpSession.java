@@ -2,7 +2,6 @@ package lockstep.transport.tcp;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelDuplexHandler;
@@ -30,6 +29,7 @@ import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.SocketIo;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,9 +67,6 @@ import org.slf4j.LoggerFactory;
 final class TcpSession extends ChannelDuplexHandler implements Session {
     private static final Logger log = LoggerFactory.getLogger(TcpSession.class);
     private static final long LAST_WORDS_MS = 1_000;
-    private static final int MIN_READ_BYTES = 4 << 10;
-    private static final int FIRST_READ_BYTES = 64 << 10;
-    private static final int MAX_READ_BYTES = 1 << 20;
     private static final int LOW_WATER_BYTES = 1 << 20;
     private static final int HIGH_WATER_BYTES = 4 << 20;
 
@@ -215,8 +212,7 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         ChannelConfig config = channel.config();
         config.setOption(ChannelOption.TCP_NODELAY, true);
         config.setWriteBufferWaterMark(new WriteBufferWaterMark(LOW_WATER_BYTES, HIGH_WATER_BYTES));
-        config.setRecvByteBufAllocator(
-                new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, FIRST_READ_BYTES, MAX_READ_BYTES));
+        config.setRecvByteBufAllocator(SocketIo.reads());
         // The kernel's buffers are left alone: Linux grows them to megabytes while a connection can use them, and stops
         // doing so, often at 200 kB, once a size has been asked for.
     }
