@@ -122,7 +122,8 @@ final class WalFeed {
 
     private void send(ByteBuffer bytes, long endLsn) {
         long from = sentLsn;
-        // Before it goes out: the answer may be here before the sending thread is back, and counts up to what has been sent.
+        // Before it goes out: the answer may be here before the sending thread is back, and counts up to what has been
+        // sent.
         sentLsn = from + bytes.remaining();
         toldFlushedLsn = server.primaryFlushedLsn();
         session.send(new WalData(from, endLsn, toldFlushedLsn, clock.micros(), bytes));

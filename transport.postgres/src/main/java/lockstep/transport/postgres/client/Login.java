@@ -92,8 +92,8 @@ final class Login {
         scram = new ScramClient(
                 offer.mechanisms(), user, password(), binding == ChannelBinding.DISABLE ? null : certificate);
         if (binding == ChannelBinding.REQUIRE && !scram.mechanism().equals(BOUND)) {
-            throw new AccessException("channel_binding=require, but a certificate signed with " + certificate.getSigAlgName()
-                    + " has no hash to bind to: expected one signed with RSA or ECDSA");
+            throw new AccessException("channel_binding=require, but a certificate signed with "
+                    + certificate.getSigAlgName() + " has no hash to bind to: expected one signed with RSA or ECDSA");
         }
         return AuthenticationResponse.saslInitial(scram.mechanism(), scram.first());
     }
