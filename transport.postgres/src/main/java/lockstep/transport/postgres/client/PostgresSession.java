@@ -520,7 +520,11 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     private static String advice(ServerException answer) {
         return switch (code(answer)) {
-            case WAL_REMOVED, SLOT_INVALIDATED ->
+            case SLOT_INVALIDATED ->
+                ". The slot has lost WAL: if an archive has that, set restore_command and restart this server; if none has, drop"
+                        + " the slot on the server first, with: select pg_drop_replication_slot('NAME'), and begin another"
+                        + " archive in an empty directory with --create-slot";
+            case WAL_REMOVED ->
                 ". What is missing has to come from an archive (restore_command), or another archive is begun in an empty"
                         + " directory; a replication slot (--slot) keeps WAL while nobody receives it";
             case NO_SUCH_SLOT ->
