@@ -49,12 +49,13 @@ final class PostgresPrimaryIT {
     }
 
     /** Has {@code pg-setup} make a role, a slot and all commits wait for the archive. */
-    private Result setUp(String answer) {
+    private Result setUp(String answer, String... more) {
         Result result = ServerProcess.run(List.of(
                 "/bin/sh",
                 "-c",
                 "echo " + answer + " | " + Path.of(System.getProperty("lockstep.home"), "bin/lockstep")
-                        + " pg-setup postgresql://postgres@127.0.0.1:" + postgres.port() + "/postgres --apply"));
+                        + " pg-setup postgresql://postgres@127.0.0.1:" + postgres.port() + "/postgres --apply "
+                        + String.join(" ", more)));
         assertEquals(0, result.status(), result::toString);
         return result;
     }
@@ -72,6 +73,17 @@ final class PostgresPrimaryIT {
 
     private String insert(int from, int to) {
         return "insert into t select n, repeat(md5(n::text), 20) from generate_series(" + from + ", " + to + ") n";
+    }
+
+    @Test
+    void pgSetupLeavesAFileThatTheServerCanRead() {
+        postgres.sql("copy (select 1) to program 'printf \"# this line has no end\" >> "
+                + postgres.sql("select current_setting('hba_file')") + "'");
+        setUp("y", "--address", "10.9.9.9");
+        assertEquals("", postgres.sql("select line_number, error from pg_hba_file_rules where error is not null"));
+        assertEquals(
+                "255.255.255.255",
+                postgres.sql("select netmask from pg_hba_file_rules where address = '10.9.9.9' and type = 'host'"));
     }
 
     @Test
