@@ -137,6 +137,8 @@ final class Server {
         // The truth is in lockstep.conf. What ConfigurationAdmin knows of it, passwords too, is on no disk.
         properties.put("felix.cm.pm", "memory");
         properties.put("felix.log.level", "1");
+        // It warns of its own end, on the standard output, when a server stops while an event is delivered.
+        properties.put("org.apache.felix.eventadmin.LogLevel", "1");
         properties.put("felix.fileinstall.dir", directory.bundles().toString());
         properties.put("felix.fileinstall.tmpdir", cache.resolve("install").toString());
         properties.put("felix.fileinstall.filter", ".*\\.jar");

@@ -24,6 +24,7 @@ final class FailoverIT {
 
     private final int portOfA = Pair.freePort();
     private final int portOfB = Pair.freePort();
+    private final TcpProxy networkOfC = new TcpProxy(portOfA);
     private ServerProcess a;
     private ServerProcess b;
     private ServerProcess c;
@@ -43,7 +44,7 @@ final class FailoverIT {
         awaitStreaming(b);
         c = ServerProcess.standby(
                 folder.resolve("c"),
-                endpoint(portOfA) + "," + endpoint(portOfB),
+                endpoint(networkOfC.port()) + "," + endpoint(portOfB),
                 "--set",
                 "wal_retrieve_retry_interval=100ms");
     }
@@ -53,6 +54,7 @@ final class FailoverIT {
         a.close();
         b.close();
         c.close();
+        networkOfC.close();
     }
 
     private static String endpoint(int port) {
@@ -87,7 +89,13 @@ final class FailoverIT {
                 "--acked",
                 acked.toString());
         a.await(() -> isLargerThan(acked, 1000));
+        // Of two that are fed at once either may have more when the primary dies, and who has less cannot be followed by the other.
+        networkOfC.stallAfter(0);
+        a.await(networkOfC::hasStalled);
+        long unknownToC = ServerProcess.lsn(a.ask("lsn", "put", "unknown to", "c", "--commit", "local"));
+        b.await(() -> b.askLsn("flush_lsn", "status") >= unknownToC);
         a.kill();
+        networkOfC.close();
         load.join();
 
         String promoted =
