@@ -1,20 +1,14 @@
 package lockstep.bench;
 
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import lockstep.bench.PostgresStandbys.Kind;
 import lockstep.io.SyncMethod;
 
 /**
@@ -27,12 +21,6 @@ public final class Main {
     static final int COMMIT_BYTES = 100;
     private static final int BULK_BYTES = 16 << 10;
     private static final int BULK_OUTSTANDING = 1024;
-    private static final int[] PGBENCH_CLIENTS = {1, 16, 64};
-    private static final int PGBENCH_ROUNDS = 3;
-    private static final int PGBENCH_FIRST_SECONDS = 15;
-    private static final int PGBENCH_WARM_UP_SECONDS = 2;
-    private static final int CATCH_UP_ROUNDS = 2;
-    private static final long CATCH_UP_BYTES = 2_000_000_000;
     private static final int SSH_ROUNDS = 7;
     private static final long SSH_BYTES = 1L << 30;
     private static final int SWAP_ROUNDS = 7;
@@ -50,16 +38,14 @@ public final class Main {
     private final int seconds;
     private final Path directory;
     private final List<String> parts;
-    private final boolean json;
     private final String program;
-    private final PrintStream out = System.out;
-    private final Map<String, Double> figures = new LinkedHashMap<>();
+    private final Figures figures;
 
-    private Main(int seconds, Path directory, List<String> parts, boolean json, String program) {
+    private Main(int seconds, Path directory, List<String> parts, Figures figures, String program) {
         this.seconds = seconds;
         this.directory = directory;
         this.parts = parts;
-        this.json = json;
+        this.figures = figures;
         this.program = program;
     }
 
@@ -83,7 +69,7 @@ public final class Main {
         }
         Path directory = Files.createTempDirectory(base, "lockstep-bench");
         try {
-            new Main(seconds, directory, parts, json, System.getProperty("lockstep.program")).run();
+            new Main(seconds, directory, parts, new Figures(json), System.getProperty("lockstep.program")).run();
         } finally {
             delete(directory);
         }
@@ -109,29 +95,19 @@ public final class Main {
             swaps();
         }
         if (parts.contains("postgres")) {
-            postgres();
+            new PostgresPart(figures, program, fresh(), seconds).run();
         }
-        if (json) {
-            List<String> members = new ArrayList<>();
-            figures.forEach((name, value) -> members.add(String.format(Locale.ROOT, "\"%s\":%.1f", name, value)));
-            out.println("{" + String.join(",", members) + "}");
-        }
-    }
-
-    private void say(String format, Object... values) {
-        if (!json) {
-            out.printf(Locale.ROOT, format + "%n", values);
-        }
+        figures.end();
     }
 
     private void figure(String name, Latencies latencies) {
         figures.put(name + "_p50_us", latencies.p50Micros());
         figures.put(name + "_per_second", latencies.perSecond());
-        say("  %-44s %s", name.replace('_', ' '), latencies);
+        figures.say("  %-44s %s", name.replace('_', ' '), latencies);
     }
 
     private void limits() throws IOException, InterruptedException {
-        say("The machine (%d s each)", seconds);
+        figures.say("The machine (%d s each)", seconds);
         Limits limits = new Limits(directory, seconds * 1000L);
         figure("loopback_round_trip", limits.roundTrips());
         for (int bytes : new int[] {8 << 10, 64 << 10, 1 << 20}) {
@@ -146,7 +122,7 @@ public final class Main {
     }
 
     private void commits() throws IOException {
-        say("Commits of %d bytes, primary and standby on this machine", COMMIT_BYTES);
+        figures.say("Commits of %d bytes, primary and standby on this machine", COMMIT_BYTES);
         try (Servers servers = new Servers(program, fresh(), List.of())) {
             load(servers, "warm_up", "--clients 16 --commit on", COMMIT_BYTES);
             for (String level : LEVELS) {
@@ -167,7 +143,7 @@ public final class Main {
     }
 
     private void methods() throws IOException {
-        say("Flush methods (wal_sync_method), commits of %d bytes at on", COMMIT_BYTES);
+        figures.say("Flush methods (wal_sync_method), commits of %d bytes at on", COMMIT_BYTES);
         for (SyncMethod method : SyncMethod.values()) {
             String name = method.parameterValue();
             try (Servers servers = new Servers(program, fresh(), List.of("wal_sync_method=" + name))) {
@@ -184,13 +160,14 @@ public final class Main {
     }
 
     private void bulk() throws IOException {
-        say("Bulk: commits of %d kB", BULK_BYTES >> 10);
+        figures.say("Bulk: commits of %d kB", BULK_BYTES >> 10);
         try (Servers servers = new Servers(program, fresh(), List.of())) {
             String bulk = "--outstanding " + BULK_OUTSTANDING + " --commit on";
             load(servers, "warm_up", bulk, BULK_BYTES);
             long from = flushedLsn(servers);
             String result = load(servers, "bulk_on", bulk, BULK_BYTES);
-            megabytes("wal_streamed_and_flushed_twice", flushedLsn(servers) - from, Servers.number(result, "seconds"));
+            figures.megabytes(
+                    "wal_streamed_and_flushed_twice", flushedLsn(servers) - from, Servers.number(result, "seconds"));
             redo(servers);
         }
     }
@@ -202,18 +179,18 @@ public final class Main {
         String result =
                 load(servers, "commits_while_redo_is_paused", "--outstanding " + OUTSTANDING + " --commit on", 100);
         long written = flushedLsn(servers) - from;
-        megabytes("wal_written", written, Servers.number(result, "seconds"));
+        figures.megabytes("wal_written", written, Servers.number(result, "seconds"));
         long start = System.nanoTime();
         servers.standby("redo", "resume");
         Servers.await(
                 () -> Servers.lsn(servers.primary("standbys", "--json"), "replay_lsn") >= from + written,
                 "the standby to redo");
-        megabytes("wal_redone", written, (System.nanoTime() - start) / 1e9);
+        figures.megabytes("wal_redone", written, (System.nanoTime() - start) / 1e9);
     }
 
     /** Alternates, and shows the median of each: neighbours change within seconds. */
     private void ssh() throws IOException, InterruptedException {
-        say("WAL over SSH, %d rounds of %d MB each", SSH_ROUNDS, SSH_BYTES >> 20);
+        figures.say("WAL over SSH, %d rounds of %d MB each", SSH_ROUNDS, SSH_BYTES >> 20);
         double[][] found = new double[4][SSH_ROUNDS];
         try (SshStreams streams = new SshStreams(fresh(), SSH_BYTES)) {
             streams.throughServer(); // warms up
@@ -232,14 +209,14 @@ public final class Main {
             Arrays.sort(found[i]);
             double median = found[i][SSH_ROUNDS / 2];
             figures.put(names[i] + "_mb_per_second", median);
-            say(
+            figures.say(
                     "  %-44s %9.0f MB/s   (%.0f to %.0f)",
                     names[i].replace('_', ' '), median, found[i][0], found[i][SSH_ROUNDS - 1]);
         }
     }
 
     private void swaps() throws IOException, InterruptedException {
-        say(
+        figures.say(
                 "Longest pause of commits while the transport is changed; %d clients at on, %d rounds",
                 SWAP_CLIENTS, SWAP_ROUNDS);
         Path unixJar = Path.of(program).resolveSibling("../examples/transport.unix.jar");
@@ -251,117 +228,15 @@ public final class Main {
                 double[] sorted =
                         found.stream().mapToDouble(Double::doubleValue).sorted().toArray();
                 figures.put("transport_" + name + "_pause_ms", sorted[sorted.length / 2]);
-                say(
+                figures.say(
                         "  %-44s %9.1f ms   (%.1f to %.1f)",
                         name.replace('_', ' '), sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
             });
         }
     }
 
-    /** Alternates, as above; figures of a kind are the medians of its rounds, percentiles are of all its commits. */
-    private void postgres() throws IOException {
-        say(
-                "Commits of %d bytes on a PostgreSQL server, by its synchronous standby; %d rounds",
-                COMMIT_BYTES, PGBENCH_ROUNDS);
-        Map<String, List<PostgresStandbys.Load>> loads = new LinkedHashMap<>();
-        Map<Kind, double[]> cpu = new EnumMap<>(Kind.class);
-        try (PostgresStandbys postgres = new PostgresStandbys(program, fresh())) {
-            for (int round = 0; round < PGBENCH_ROUNDS; round++) {
-                for (Kind kind : Kind.values()) {
-                    try (PostgresStandbys.Active active = postgres.receive(kind)) {
-                        postgres.load(16, round == 0 ? PGBENCH_FIRST_SECONDS : PGBENCH_WARM_UP_SECONDS);
-                        double spent = active.cpuSeconds();
-                        long from = postgres.walBytes();
-                        for (int clients : PGBENCH_CLIENTS) {
-                            loads.computeIfAbsent(kind.label() + "_" + clients + "_clients", key -> new ArrayList<>())
-                                    .add(postgres.load(clients, seconds));
-                        }
-                        double[] sum = cpu.computeIfAbsent(kind, key -> new double[2]);
-                        sum[0] += active.cpuSeconds() - spent;
-                        sum[1] += postgres.walBytes() - from;
-                    }
-                }
-            }
-            for (Kind kind : Kind.values()) {
-                for (int clients : PGBENCH_CLIENTS) {
-                    pgbench(kind.label() + "_" + clients + "_clients", loads);
-                }
-                double[] sum = cpu.get(kind);
-                cpu(kind.label() + "_commits", sum[0], sum[1]);
-            }
-            postgres.end();
-            catchUp(postgres);
-        }
-    }
-
-    private void pgbench(String name, Map<String, List<PostgresStandbys.Load>> loads) {
-        Latencies all = new Latencies();
-        loads.get(name).forEach(load -> all.add(load.latencies()));
-        double perSecond = median(loads.get(name).stream()
-                .mapToDouble(PostgresStandbys.Load::perSecond)
-                .toArray());
-        figures.put(name + "_per_second", perSecond);
-        figures.put(name + "_p50_us", all.p50Micros());
-        figures.put(name + "_p99_us", all.p99Micros());
-        say(
-                "  %-44s %9.0f /s   p50 %7.0f us   p99 %7.0f us",
-                name.replace('_', ' '), perSecond, all.p50Micros(), all.p99Micros());
-    }
-
-    private void cpu(String name, double cpuSeconds, double bytes) {
-        figures.put(name + "_cpu_s_per_gb", cpuSeconds / bytes * 1e9);
-        say("  %-44s %9.2f CPU s/GB", name.replace('_', ' '), cpuSeconds / bytes * 1e9);
-    }
-
-    /** Lets WAL pile up while nobody receives. */
-    private void catchUp(PostgresStandbys postgres) throws IOException {
-        say(
-                "Catching up with %d MB of WAL, %d rounds; the PostgreSQL standby once",
-                CATCH_UP_BYTES / 1_000_000, CATCH_UP_ROUNDS);
-        for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
-            for (Kind kind : Kind.values()) {
-                postgres.slot(kind.label() + round);
-            }
-        }
-        long from = postgres.walBytes();
-        postgres.bulk(CATCH_UP_BYTES);
-        Map<Kind, List<PostgresStandbys.CatchUp>> found = new EnumMap<>(Kind.class);
-        for (int round = 0; round < CATCH_UP_ROUNDS; round++) {
-            for (Kind kind : Kind.values()) {
-                if (round == 0 || kind != Kind.POSTGRESQL_STANDBY) {
-                    found.computeIfAbsent(kind, key -> new ArrayList<>())
-                            .add(postgres.catchUp(kind, kind.label() + round, from));
-                }
-            }
-        }
-        found.forEach((kind, rounds) -> {
-            String name = kind.label() + "_catch_up";
-            double rate = rounds.stream()
-                    .mapToDouble(PostgresStandbys.CatchUp::megabytesPerSecond)
-                    .max()
-                    .orElseThrow();
-            double shortest = rounds.stream()
-                    .mapToDouble(PostgresStandbys.CatchUp::seconds)
-                    .min()
-                    .orElseThrow();
-            figures.put(name + "_mb_per_second", rate);
-            say("  %-44s %9.0f MB/s   %6.1f s, the better round", name.replace('_', ' '), rate, shortest);
-            cpu(name, rounds.get(0).cpuSeconds(), (double) rounds.get(0).bytes());
-        });
-    }
-
-    private static double median(double... values) {
-        Arrays.sort(values);
-        return values[values.length / 2];
-    }
-
     private static long flushedLsn(Servers servers) {
         return Servers.lsn(servers.primary("standbys", "--json"), "flush_lsn");
-    }
-
-    private void megabytes(String name, long bytes, double inSeconds) {
-        figures.put(name + "_mb_per_second", bytes / 1e6 / inSeconds);
-        say("  %-44s %9.0f MB/s", name.replace('_', ' '), bytes / 1e6 / inSeconds);
     }
 
     private String load(Servers servers, String name, String how, int bytes) {
@@ -375,7 +250,7 @@ public final class Main {
         figures.put(name + "_per_second", perSecond);
         figures.put(name + "_p50_us", p50);
         figures.put(name + "_p99_us", p99);
-        say("  %-44s %9.0f /s   p50 %7.0f us   p99 %7.0f us", name.replace('_', ' '), perSecond, p50, p99);
+        figures.say("  %-44s %9.0f /s   p50 %7.0f us   p99 %7.0f us", name.replace('_', ' '), perSecond, p50, p99);
         return result;
     }
 

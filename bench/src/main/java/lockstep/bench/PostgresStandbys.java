@@ -32,8 +32,8 @@ final class PostgresStandbys implements AutoCloseable {
         }
     }
 
-    /** What a load came to. */
-    record Load(double perSecond, Latencies latencies) {}
+    /** What a load came to, the CPU of who received included. */
+    record Load(double perSecond, Latencies latencies, long walBytes, double cpuSeconds) {}
 
     /** What catching up took. */
     record CatchUp(long bytes, double seconds, double cpuSeconds) {
@@ -111,8 +111,13 @@ final class PostgresStandbys implements AutoCloseable {
             this.receiver = receiver;
         }
 
-        double cpuSeconds() throws IOException {
-            return receiver.cpuSeconds();
+        /** Clients commit, and wait for each commit. */
+        Load load(int clients, int seconds) throws IOException {
+            double cpuBefore = receiver.cpuSeconds();
+            long walBefore = walBytes();
+            Path log = directory.resolve("load" + ++loads);
+            double perSecond = pgbench(clients, seconds, log);
+            return new Load(perSecond, latencies(log), walBytes() - walBefore, receiver.cpuSeconds() - cpuBefore);
         }
 
         @Override
@@ -271,9 +276,8 @@ final class PostgresStandbys implements AutoCloseable {
         return Long.parseLong(primary.sql("select (pg_current_wal_lsn() - '0/0')::bigint"));
     }
 
-    /** Clients commit, and wait for each commit. */
-    Load load(int clients, int seconds) throws IOException {
-        Path log = directory.resolve("load" + ++loads);
+    /** Returns the commits per second; the duration of each is in the log. */
+    private double pgbench(int clients, int seconds, Path log) throws IOException {
         String said = primary.pgbench(List.of(
                 "-n",
                 "-f",
@@ -293,6 +297,10 @@ final class PostgresStandbys implements AutoCloseable {
         if (!tps.find()) {
             throw new IOException("pgbench has measured nothing: " + said);
         }
+        return Double.parseDouble(tps.group(1));
+    }
+
+    private Latencies latencies(Path log) throws IOException {
         Latencies latencies = new Latencies();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, log.getFileName() + ".*")) {
             for (Path file : files) {
@@ -301,7 +309,7 @@ final class PostgresStandbys implements AutoCloseable {
                 }
             }
         }
-        return new Load(Double.parseDouble(tps.group(1)), latencies);
+        return latencies;
     }
 
     /** Has the primary hold all WAL from now on for somebody of that name. */

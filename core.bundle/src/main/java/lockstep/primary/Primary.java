@@ -1,28 +1,18 @@
 package lockstep.primary;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import lockstep.archive.ArchiveConfig;
 import lockstep.archive.Archiver;
 import lockstep.archive.ArchiverStatus;
-import lockstep.commit.CommitPosition;
 import lockstep.commit.CommitQueue;
-import lockstep.commit.CommitStatus;
 import lockstep.commit.Commits;
-import lockstep.commit.DegradedLog;
 import lockstep.commit.DegradedMode;
-import lockstep.commit.DegradedPeriod;
-import lockstep.commit.Fence;
-import lockstep.commit.LogCommits;
-import lockstep.commit.ReleaseMarks;
-import lockstep.commit.StandbyPolicy;
 import lockstep.config.ServerRole;
 import lockstep.io.Clock;
 import lockstep.io.Commands;
@@ -31,12 +21,7 @@ import lockstep.io.Panic;
 import lockstep.io.Step;
 import lockstep.io.Worker;
 import lockstep.io.Workers;
-import lockstep.recovery.Checkpointer;
 import lockstep.recovery.ControlFile;
-import lockstep.recovery.ControlStore;
-import lockstep.recovery.EpochNote;
-import lockstep.recovery.LogCourse;
-import lockstep.redo.Redo;
 import lockstep.redo.Redone;
 import lockstep.retention.ReplicationSlots;
 import lockstep.retention.Retention;
@@ -49,19 +34,8 @@ import lockstep.send.WalSenders;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.Message.DegradedRange;
 import lockstep.transport.api.Term;
-import lockstep.wal.EndOfRecoveryRecord;
-import lockstep.wal.Placement;
-import lockstep.wal.RecordGroup;
 import lockstep.wal.RestorePointRecord;
-import lockstep.wal.SegmentFiles;
-import lockstep.wal.SegmentSource;
 import lockstep.wal.Wal;
-import lockstep.wal.WalConfig;
-import lockstep.wal.WalIdentity;
-import lockstep.wal.WalLayout;
-import lockstep.wal.WalListener;
-import lockstep.wal.WalSource;
-import lockstep.wal.XlogInfo;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,21 +50,14 @@ import org.slf4j.LoggerFactory;
  *   FAILED       the log is damaged, or the disk cannot be read: nothing is changed       STOPPED
  * </pre>
  *
- * <p><b>What is in doubt.</b> After a crash only what had been released is redone; the rest of the log waits in the commit queue, see
- * {@link InDoubt}. A standby that is opened as a primary has nothing in doubt: what it has is the log from now on.
+ * <p>It opens what it stands on ({@link Foundation}), has the log read to its end ({@link Recovery}), and puts together what accepts
+ * commits ({@link Running}). What can come between is another primary: that ends its commits ({@link Fencing}), or is made so in good
+ * order ({@link Switchover}). Here is only which of them there is now, and who may ask what of them.
  *
- * <p><b>Each start</b> but the first opens an epoch, which is in the control file before any byte of it is sent.
- *
- * <p><b>After a crash</b> the log ends where the first invalid record is. What a torn last write may have left behind that
- * place is wiped out, so that it can never be taken for WAL again, and a standby that has more of the epoch before cuts it back.
- *
- * <p><b>After a promotion</b> it goes on where the standby of this process stopped, with the resource managers open, and its
- * first record is that of a new timeline. The first checkpoint is taken in the background. If the server crashes before it,
- * recovery starts on the timeline before, as far back as the standby's last restartpoint.
+ * <p><b>Threads.</b> The worker {@code startup} goes through the states up to RUNNING, and then looks after resource managers that
+ * arrive. {@code this} is held to begin a switchover and when a foreign term is heard of, so that each knows of the other.
  */
 public final class Primary implements SendingServer, AutoCloseable {
-    private static final int REDO_BATCH = 1000;
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final Logger log = LoggerFactory.getLogger(Primary.class);
 
     /** What a primary is doing. */
@@ -105,56 +72,25 @@ public final class Primary implements SendingServer, AutoCloseable {
         STOPPED
     }
 
-    private final Disk disk;
-    private final Clock clock;
-    private final Workers workers;
-    private final Panic panic;
-    private final ResourceManagers managers;
+    private final Foundation base;
     private final Runnable stateChanged;
-    private final ControlStore control;
-    private final WalIdentity identity;
-    private final SegmentFiles files;
-    private final ReleaseMarks marks;
-    private final InDoubt inDoubt = new InDoubt();
-    private final ReplicationSlots slots;
-    private final Redo redo;
-    private final DegradedLog periods;
+    private final Fencing fencing;
+    private final Recovery recovery;
     private final List<DegradedMode.Listener> transitionListeners = new CopyOnWriteArrayList<>();
-    private final boolean takesOver;
-
-    /** A new system begins in its first epoch, and opens none. */
-    private final boolean isNew;
-
     private final Runnable wakeStartup = this::wakeStartup;
 
     private volatile PrimaryConfig config;
     private volatile State state = State.RECOVERING;
     private volatile String failure = "";
-    private volatile String fenced = "";
-    private volatile boolean arrivals;
-    private volatile Running running;
-    private volatile Archiver archiver;
-    private ArchiveConfig archiveConfig;
-    private Commands archiveCommands;
-    private volatile Worker startup;
-    private ServerRole role;
-    private Connector connector;
-    private volatile Switchover switchover;
 
     /** What there is only while the server accepts commits. */
-    private record Running(
-            Wal wal,
-            StandbyPolicy policy,
-            Fence fence,
-            DegradedJournal journal,
-            DegradedMode mode,
-            CommitQueue queue,
-            LogCommits commits,
-            WalSenders senders,
-            Retention retention,
-            Checkpointer checkpointer,
-            Worker checkpoints,
-            Worker modes) {}
+    private volatile Running running;
+
+    private volatile Worker startup;
+    private volatile Switchover switchover;
+    private Optional<Running.Archiving> archiving = Optional.empty();
+    private ServerRole role;
+    private Connector connector;
 
     /**
      * Opens the data directory, making a new system if it has none.
@@ -173,34 +109,10 @@ public final class Primary implements SendingServer, AutoCloseable {
             Runnable stateChanged)
             throws IOException {
         this.config = config;
-        this.disk = disk;
-        this.clock = clock;
-        this.workers = workers;
-        this.panic = panic;
-        this.managers = managers;
         this.stateChanged = stateChanged;
-        isNew = !ControlFile.exists(disk);
-        ControlFile file = isNew
-                ? NewSystem.create(disk, new WalLayout(config.segmentBytes()), clock, workers, panic)
-                : ControlFile.read(disk);
-        control = new ControlStore(disk, file);
-        identity = file.identity(disk);
-        if (!file.fencedBy().equals(Term.NONE)) {
-            fenced = fencedBy(file.fencedBy(), file.term());
-        }
-        files = new SegmentFiles(disk, identity);
-        periods = new DegradedLog(disk);
-        slots = ReplicationSlots.open(disk, clock, retentionConfig().maxSlots());
-        marks = new ReleaseMarks(disk, file.systemId(), file.epochs()::endIfThere);
-        takesOver = handover.isPresent();
-        redo = takesOver
-                ? new Redo(identity, this::source, managers, inDoubt, file.redoLsn(), handover.get())
-                : new Redo(identity, this::source, managers, inDoubt, file.redoLsn());
-        if (!takesOver && file.state() == ControlFile.State.IN_PRODUCTION) {
-            // A promotion keeps all WAL there is: what stands before the timeline begins was never in doubt on it.
-            long keptLsn = identity.history().startLsn();
-            redo.holdBackAfter(Math.max(keptLsn, Math.max(file.redoLsn(), marks.settledLsn())));
-        }
+        base = Foundation.open(config, disk, clock, workers, panic, managers);
+        fencing = new Fencing(base.control());
+        recovery = new Recovery(base, handover);
     }
 
     /**
@@ -208,9 +120,8 @@ public final class Primary implements SendingServer, AutoCloseable {
      *
      * @param commands runs the command, and is stopped with this server
      */
-    public void archive(ArchiveConfig archiving, Commands commands) {
-        archiveConfig = archiving;
-        archiveCommands = commands;
+    public void archive(ArchiveConfig archiveConfig, Commands commands) {
+        archiving = Optional.of(new Running.Archiving(archiveConfig, commands));
     }
 
     /**
@@ -236,8 +147,8 @@ public final class Primary implements SendingServer, AutoCloseable {
         String obstacle = null;
         if (now == null || state != State.RUNNING) {
             obstacle = "the server is " + state + ", and hands over only when it accepts commits";
-        } else if (!fenced.isEmpty()) {
-            obstacle = fenced;
+        } else if (!fencing.reason().isEmpty()) {
+            obstacle = fencing.reason();
         } else if (before != null && !before.isOver()) {
             obstacle = "one is under way";
         } else if (role == null) {
@@ -257,49 +168,26 @@ public final class Primary implements SendingServer, AutoCloseable {
                         now.senders(),
                         now.checkpointer(),
                         now.mode(),
-                        control,
-                        managers,
+                        base.control(),
+                        base.managers(),
                         role,
                         connector,
-                        workers,
-                        clock,
-                        panic));
+                        base.workers(),
+                        base.clock(),
+                        base.panic()));
         switchover.start();
         return switchover.done();
     }
 
-    private Retention.Config retentionConfig() {
-        return config.checkpoints().retention();
-    }
-
-    private WalConfig walConfig() {
-        return new WalConfig(identity, config.bufferBytes(), config.syncMethod(), false);
-    }
-
-    private WalSource source() {
-        Running now = running;
-        return now == null ? new SegmentSource(disk, identity) : now.wal().source();
-    }
-
     /** Starts the thread {@code startup}, which recovers. */
     public void start() {
-        if (!takesOver) {
-            logRecovery();
-        }
-        managers.addListener(wakeStartup);
-        startup = workers.start("startup", this::step);
-    }
-
-    private void logRecovery() {
-        log.info(
-                "recovery from {}, the last checkpoint is at {}; the server was {}",
-                Lsn.text(control.get().redoLsn()),
-                Lsn.text(control.get().checkpointLsn()),
-                control.get().state() == ControlFile.State.SHUT_DOWN ? "shut down" : "interrupted");
+        recovery.announce();
+        base.managers().addListener(wakeStartup);
+        startup = base.workers().start("startup", this::step);
     }
 
     private void wakeStartup() {
-        arrivals = true;
+        recovery.arrived();
         Worker worker = startup;
         if (worker != null) {
             worker.wake();
@@ -315,11 +203,11 @@ public final class Primary implements SendingServer, AutoCloseable {
         try {
             return switch (state) {
                 case RECOVERING -> recover();
-                case RUNNING -> admit();
+                case RUNNING -> recovery.admit(running.commits(), running.queue());
                 default -> Step.UNTIL_WOKEN;
             };
         } catch (IOException | RuntimeException e) {
-            fail("the server stopped recovering at " + Lsn.text(redo.appliedLsn()) + ": " + e.getMessage(), e);
+            fail("the server stopped recovering at " + Lsn.text(recovery.redoneLsn()) + ": " + e.getMessage(), e);
             return Step.UNTIL_WOKEN;
         }
     }
@@ -331,198 +219,26 @@ public final class Primary implements SendingServer, AutoCloseable {
     }
 
     private long recover() throws IOException {
-        if (takesOver) {
-            run(redo.appliedLsn(), false);
-            // One that came while the role changed was told to nobody.
-            arrivals = true;
-            return Step.AGAIN;
-        }
-        for (int i = 0; i < REDO_BATCH; i++) {
-            switch (redo.step(Long.MAX_VALUE)) {
-                case APPLIED -> {}
-                case BLOCKED -> {
-                    return Step.UNTIL_WOKEN;
-                }
-                case WAIT, END, STOPPED -> {
-                    endRecovery();
-                    return Step.UNTIL_WOKEN;
-                }
-            }
-        }
-        return Step.AGAIN;
-    }
-
-    private void endRecovery() throws IOException {
-        ControlFile file = control.get();
-        long endLsn = redo.appliedLsn();
-        redo.checkEnd(files.endLsn(), config.bufferBytes(), file.knownFlushedLsn());
-        boolean crashed = file.state() != ControlFile.State.SHUT_DOWN;
-        if (crashed) {
-            files.truncate(endLsn, redo.bytesEndLsn());
-        }
-        control.update(old -> (isNew ? old : old.with(old.epochs().next(endLsn, clock.micros())))
-                .with(ControlFile.State.IN_PRODUCTION));
-        log.info(
-                "the log ends at {} ({}); term {}",
-                Lsn.text(endLsn),
-                redo.endReason(),
-                control.get().term());
-        run(endLsn, crashed);
-    }
-
-    private void run(long endLsn, boolean crashed) throws IOException {
-        Wal wal = new Wal(walConfig(), disk, files, workers, panic, endLsn);
-        wal.startInserting(redo.lastRecordLsn());
-        WalSenders senders = new WalSenders(wal, this, config.senders(), workers, clock);
-        StandbyPolicy policy = new StandbyPolicy(
-                wal::flushedLsn,
-                senders::progress,
-                config.standbys().names(),
-                control.get().redoLsn());
-        Fence fence = new Fence(policy);
-        if (!fenced.isEmpty()) {
-            fenced = fencedBy(control.get().fencedBy(), control.get().term());
-            fence.raise(fenced);
-        }
-        marks.beginEpoch(control.get().epochs().last().number(), endLsn);
-        CommitQueue queue = new CommitQueue(fence, clock, panic, marks);
-        LogCommits commits = new LogCommits(
-                wal, queue, clock, log(), () -> List.of(senders.progress()), nextXid(), config.commitLevel());
-        Retention retention = new Retention(
-                wal, slots, senders, () -> control.get().redoLsn(), this::unarchivedLsn, this::retentionConfig, clock);
-        Checkpointer checkpointer =
-                new Checkpointer(wal, commits, managers, control, () -> config.checkpoints(), retention, clock, panic);
-        wal.addListener(new WalListener() {
-            @Override
-            public void flushed(long lsn) {
-                commits.flushed(lsn);
-            }
-        });
-        wal.addListener(senders);
-        inDoubt.queue(queue, redo);
-        if (inDoubt.range().isEmpty()) {
-            marks.setSettled(endLsn);
-        }
-        marks.write();
-        if (archiveConfig != null && archiveConfig.on()) {
-            archiver = new Archiver(archiveConfig, archiveCommands, disk, wal, control::get, clock);
-        }
-        wal.start();
-        if (identity.history().startLsn() == endLsn) {
-            beginTimeline(wal);
-            noteEpoch(wal);
-            checkpointer.request();
-        } else {
-            noteEpoch(wal);
-            if (crashed) {
-                checkpointer.checkpoint();
-            }
-        }
-        DegradedJournal journal = new DegradedJournal(wal, periods, senders);
-        DegradedMode mode = degradedMode(journal, policy, queue, endLsn);
-        running = new Running(
-                wal,
-                policy,
-                fence,
-                journal,
-                mode,
-                queue,
-                commits,
-                senders,
-                retention,
-                checkpointer,
-                workers.start("checkpointer", () -> {
-                    marks.sync();
-                    return checkpointer.run();
-                }),
-                workers.start("degraded-mode", mode));
-        mode.runBy(running.modes());
-        // It may go on in degraded mode, by whose rule what is in doubt is released.
-        queue.release();
-        if (archiver != null) {
-            archiver.start(workers);
-        }
-        become(State.RUNNING);
-    }
-
-    private long unarchivedLsn() {
-        Archiver own = archiver;
-        return own == null ? Long.MAX_VALUE : own.unarchivedLsn();
-    }
-
-    private LogCommits.Log log() {
-        return new LogCommits.Log() {
-            @Override
-            public CommitPosition position(long lsn) {
-                return course().position(lsn);
-            }
-
-            @Override
-            public CommitStatus status(CommitPosition position, boolean isReleased) {
-                return course().status(position, isReleased);
+        return switch (recovery.step()) {
+            case GOES_ON -> Step.AGAIN;
+            case BLOCKED -> Step.UNTIL_WOKEN;
+            case DONE -> {
+                run(recovery.end(config.bufferBytes()));
+                yield recovery.takesOver() ? Step.AGAIN : Step.UNTIL_WOKEN;
             }
         };
     }
 
-    private LogCourse course() {
-        return new LogCourse(identity.history(), control.get().epochs());
+    private void run(long endLsn) throws IOException {
+        Running now = new Running(base, () -> config, recovery, endLsn, fencing, this, archiving, this::changed);
+        recovery.follow(now.wal());
+        running = now;
+        now.begin();
+        become(State.RUNNING);
     }
 
-    /** A period that another server left open, from which this one has taken over, is over where this one began. */
-    private DegradedMode degradedMode(DegradedJournal journal, StandbyPolicy policy, CommitQueue queue, long endLsn)
-            throws IOException {
-        Optional<DegradedPeriod> open = periods.open();
-        if (open.isPresent() && open.get().timeline() != identity.timeline()) {
-            journal.record(open.get().ended(endLsn, clock.micros()));
-            open = Optional.empty();
-        }
-        DegradedMode mode =
-                new DegradedMode(policy, config.standbys(), identity.timeline(), open, journal, queue::release, clock);
-        mode.addListener(transition -> transitionListeners.forEach(listener -> listener.changed(transition)));
-        return mode;
-    }
-
-    private int nextXid() {
-        int seen = redo.lastXid();
-        int known = control.get().nextXid();
-        return seen != 0 && seen - known >= 0 ? LogCommits.xidAfter(seen) : known;
-    }
-
-    /** Writes the first record of a timeline. The checkpoint that lets redo start on it comes later: commits need not wait for it. */
-    private void beginTimeline(Wal wal) {
-        RecordGroup group = new RecordGroup();
-        ByteBuffer data = group.add(0, XlogInfo.RMGR, XlogInfo.END_OF_RECOVERY, EndOfRecoveryRecord.BYTES);
-        long startLsn = identity.history().startLsn();
-        new EndOfRecoveryRecord(
-                        clock.micros(), identity.timeline(), identity.history().timelineBefore(startLsn))
-                .encode(data);
-        wal.insert(group, Placement.NONE);
-        log.info("timeline {} begins at {}", identity.timeline(), Lsn.text(startLsn));
-    }
-
-    /** Leaves a note of the epoch in the log itself. */
-    private void noteEpoch(Wal wal) {
-        RecordGroup group = new RecordGroup();
-        EpochNote.add(group, control.get().epochs());
-        wal.insert(group, Placement.NONE);
-    }
-
-    /** Gives resource managers that have arrived what they missed, while no commit is released. */
-    private long admit() throws IOException {
-        if (!arrivals) {
-            return Step.UNTIL_WOKEN;
-        }
-        Running now = running;
-        long endLsn = now.wal().filledLsn();
-        if (now.commits().settledLsn() < endLsn) {
-            return RETRY_NANOS;
-        }
-        arrivals = false;
-        now.queue().whileHeld(workers, () -> {
-            redo.skipTo(now.commits().settledLsn());
-            redo.admit();
-        });
-        return Step.UNTIL_WOKEN;
+    private void changed(DegradedMode.Transition transition) {
+        transitionListeners.forEach(listener -> listener.changed(transition));
     }
 
     /**
@@ -537,48 +253,27 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (now == null) {
             throw new IOException("the server is " + state + ": a restore point can be made when it accepts commits");
         }
-        RecordGroup group = new RecordGroup();
-        new RestorePointRecord(clock.micros(), name)
-                .encode(group.add(0, XlogInfo.RMGR, XlogInfo.RESTORE_POINT, RestorePointRecord.BYTES));
-        long endLsn = now.wal().insert(group, Placement.NONE);
-        now.wal().awaitFlushed(endLsn);
-        log.info("restore point \"{}\" at {}", name, Lsn.text(endLsn));
-        return endLsn;
+        return now.records().restorePoint(name);
     }
 
     /** Changes what can be changed while the server works; the sizes and the sync method stay until the next start. */
     public void configure(PrimaryConfig newConfig) {
         config = newConfig;
-        slots.configure(retentionConfig().maxSlots());
+        base.slots().configure(newConfig.checkpoints().retention().maxSlots());
         Running now = running;
         if (now != null) {
-            now.mode().configure(newConfig.standbys());
-            now.commits().setDefaultLevel(newConfig.commitLevel());
-            now.senders().configure(newConfig.senders());
+            now.configure(newConfig);
         }
     }
 
     /** Changes how WAL is archived; whether it is, stays until the next start. */
     public void configure(ArchiveConfig newConfig) {
-        Archiver own = archiver;
-        if (own != null) {
-            own.configure(newConfig);
-        }
+        running(Running::archiver).flatMap(own -> own).ifPresent(own -> own.configure(newConfig));
     }
 
     /** Returns how archiving is doing, if WAL is archived. */
     public Optional<ArchiverStatus> archiver() {
-        return Optional.ofNullable(archiver).map(Archiver::status);
-    }
-
-    private static String fencedBy(Term other, Term own) {
-        return other.timeline() > own.timeline()
-                ? "this server, of term " + own + ", is fenced by term " + other
-                        + ": another server has been promoted, and this one takes no commits. Run it as a standby of that one"
-                : "this server, of term " + own + ", is fenced by term " + other
-                        + ": another server has gone on from a copy of this log, and may have acknowledged commits that are not"
-                        + " here, so this one takes none. Run it as a standby of that one, after a rewind if need be; or, if that"
-                        + " one is to be given up, stop it and promote a standby of this one";
+        return running(Running::archiver).flatMap(own -> own).map(Archiver::status);
     }
 
     @Override
@@ -587,23 +282,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (exchanging != null && exchanging.heardOf(term)) {
             return;
         }
-        ControlFile file = control.get();
-        if (!fenced.isEmpty() && term.compareTo(file.fencedBy()) <= 0) {
-            return;
-        }
-        fenced = fencedBy(term, file.term());
-        Running now = running;
-        if (now != null) {
-            now.fence().raise(fenced);
-            // So that those who wait are told.
-            now.queue().release();
-        }
-        log.error("{} ({} says so)", fenced, by);
-        try {
-            control.update(present -> term.compareTo(present.fencedBy()) > 0 ? present.fenced(term) : present);
-        } catch (IOException e) {
-            log.error("the server is fenced only until its next start: {}", e.getMessage());
-        }
+        fencing.heardOf(term, by);
     }
 
     /** Returns what the server is doing. */
@@ -614,9 +293,10 @@ public final class Primary implements SendingServer, AutoCloseable {
     /** Returns why it failed or what it waits for; empty if neither. */
     public String reason() {
         return switch (state) {
-            case RECOVERING -> redo.blockedReason().orElse("");
+            case RECOVERING -> recovery.blockedReason();
             case RUNNING -> {
                 Switchover exchanging = switchover;
+                String fenced = fencing.reason();
                 yield fenced.isEmpty() && exchanging != null ? exchanging.reason() : fenced;
             }
             default -> failure;
@@ -625,22 +305,26 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Returns up to where the log has been redone. */
     public long redoneLsn() {
-        return redo.appliedLsn();
+        return recovery.redoneLsn();
+    }
+
+    private <T> Optional<T> running(Function<Running, T> part) {
+        return Optional.ofNullable(running).map(part);
     }
 
     /** Returns the log, once the server accepts commits. */
     public Optional<Wal> wal() {
-        return Optional.ofNullable(running).map(Running::wal);
+        return running(Running::wal);
     }
 
     /** Returns what commits, once the server accepts commits. */
     public Optional<Commits> commits() {
-        return Optional.ofNullable(running).map(Running::commits);
+        return running(Running::commits);
     }
 
     /** Returns the queue of commits, once the server accepts commits. */
     public Optional<CommitQueue> queue() {
-        return Optional.ofNullable(running).map(Running::queue);
+        return running(Running::queue);
     }
 
     /**
@@ -657,59 +341,20 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (now == null) {
             throw new IllegalStateException("the server is " + state + ": commits wait when it accepts commits");
         }
-        if (!fenced.isEmpty()) {
-            throw new IllegalStateException(fenced);
+        if (!fencing.reason().isEmpty()) {
+            throw new IllegalStateException(fencing.reason());
         }
-        long endLsn = now.wal().filledLsn();
-        if (lsn > endLsn) {
-            throw new IllegalArgumentException(
-                    "no commit is released: " + Lsn.text(lsn) + " is past the end of the log at " + Lsn.text(endLsn)
-                            + ". Give the position of a commit that waits, as \"queue explain\" shows it");
-        }
-        recordRelease(now, lsn, operator);
-        long before = waiting(now.queue());
-        now.queue().releaseByHand(lsn);
-        long released = Math.max(0, before - waiting(now.queue()));
-        log.warn(
-                "operator {} has released commits up to {} by hand: {} that waited are on the disk of this server and may be on no"
-                        + " other",
-                operator,
-                Lsn.text(lsn),
-                released);
-        return released;
-    }
-
-    private void recordRelease(Running now, long lsn, String operator) throws IOException {
-        long safeLsn = now.policy().safeLsn();
-        if (lsn > safeLsn) {
-            long micros = clock.micros();
-            now.journal()
-                    .record(new DegradedPeriod(
-                            identity.timeline(),
-                            safeLsn,
-                            lsn,
-                            micros,
-                            micros,
-                            "local",
-                            operator,
-                            "an operator has released commits by hand"));
-        }
-    }
-
-    private static long waiting(CommitQueue queue) {
-        return Arrays.stream(queue.waiting())
-                .mapToLong(CommitQueue.Waiting::waiters)
-                .sum();
+        return now.handRelease().release(lsn, operator);
     }
 
     /** Returns what a crash has left in doubt, if it is not released yet. */
     public Optional<InDoubtRange> inDoubt() {
-        return inDoubt.range();
+        return recovery.inDoubt();
     }
 
     /** Returns what it does while standbys are away, once the server accepts commits. */
     public Optional<DegradedMode> degradedMode() {
-        return Optional.ofNullable(running).map(Running::mode);
+        return running(Running::mode);
     }
 
     /**
@@ -718,8 +363,7 @@ public final class Primary implements SendingServer, AutoCloseable {
      * @param lsn the position asked about; 0 for that of the commit that has waited longest
      */
     public Optional<WaitExplanation> explain(long lsn) {
-        return Optional.ofNullable(running)
-                .map(now -> WaitExplanation.of(lsn, now.wal(), now.queue(), now.policy(), now.mode(), standbys()));
+        return running(now -> now.explain(lsn));
     }
 
     /** Tells of each change of {@link #degradedMode} from now on. */
@@ -734,28 +378,28 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     /** Returns who lets standbys in, once the server accepts commits. */
     public Optional<WalSenders> senders() {
-        return Optional.ofNullable(running).map(Running::senders);
+        return running(Running::senders);
     }
 
     /** Returns the connected standbys. */
     public List<StandbyView> standbys() {
         Running now = running;
-        return now == null ? List.of() : now.senders().standbys(now.policy()::role);
+        return now == null ? List.of() : now.standbys();
     }
 
     @Override
     public ControlFile control() {
-        return control.get();
+        return base.control().get();
     }
 
     @Override
     public ReplicationSlots slots() {
-        return slots;
+        return base.slots();
     }
 
     /** Returns who decides which WAL is kept, once the server accepts commits. */
     public Optional<Retention> retention() {
-        return Optional.ofNullable(running).map(Running::retention);
+        return running(Running::retention);
     }
 
     @Override
@@ -794,20 +438,19 @@ public final class Primary implements SendingServer, AutoCloseable {
 
     @Override
     public void backup(BackupSink sink) throws IOException {
-        managers.backup(sink);
+        base.managers().backup(sink);
     }
 
     @Override
     public DegradedRange degradedRange(long standbyEndLsn) {
-        return DegradedJournal.missing(periods, standbyEndLsn);
+        return DegradedJournal.missing(base.periods(), standbyEndLsn);
     }
 
     @Override
     public void standbyProgressed() {
         Running now = running;
         if (now != null) {
-            now.mode().progressed();
-            now.queue().release();
+            now.standbyProgressed();
         }
     }
 
@@ -828,7 +471,7 @@ public final class Primary implements SendingServer, AutoCloseable {
         if (state == State.STOPPED) {
             return;
         }
-        managers.removeListener(wakeStartup);
+        base.managers().removeListener(wakeStartup);
         if (startup != null) {
             startup.close();
         }
@@ -837,27 +480,16 @@ public final class Primary implements SendingServer, AutoCloseable {
         boolean handedOver = exchange != null && exchange.stop();
         try {
             if (now != null) {
-                if (!handedOver) {
-                    now.commits().close();
-                }
-                now.checkpoints().close();
-                now.modes().close();
-                if (archiver != null) {
-                    archiver.close();
-                }
                 if (handedOver) {
-                    now.senders().leave(exchange.reason());
+                    now.leave(exchange.reason());
                 } else {
-                    now.checkpointer().shutdownCheckpoint();
-                    now.senders().close();
+                    now.close();
                 }
-                slots.save();
-                now.wal().close();
             }
         } finally {
-            redo.close();
-            marks.close();
-            for (ResourceManager manager : managers.all()) {
+            recovery.close();
+            base.marks().close();
+            for (ResourceManager manager : base.managers().all()) {
                 manager.close();
             }
             become(State.STOPPED);

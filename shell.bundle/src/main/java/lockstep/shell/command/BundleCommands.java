@@ -42,6 +42,11 @@ public final class BundleCommands {
         Bundle make(String word) throws BundleException, IOException;
     }
 
+    /** What is done to a bundle that is there. */
+    private interface Treatment {
+        void of(Bundle bundle) throws BundleException, IOException;
+    }
+
     /** Installs bundles. */
     @Descriptor("install bundles; \"start\" starts them")
     public String install(
@@ -61,12 +66,7 @@ public final class BundleCommands {
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("BUNDLE...: numbers or symbolic names") String... words) {
-        Words given = new Words("start BUNDLE... [--json]", 1, MANY, words);
-        return change("started", given.all(), json, word -> {
-            Bundle bundle = find(word);
-            bundle.start(Bundle.START_ACTIVATION_POLICY);
-            return bundle;
-        });
+        return changeNamed("start", "started", words, json, bundle -> bundle.start(Bundle.START_ACTIVATION_POLICY));
     }
 
     /** Stops bundles. */
@@ -76,12 +76,7 @@ public final class BundleCommands {
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("BUNDLE...: numbers or symbolic names") String... words) {
-        Words given = new Words("stop BUNDLE... [--json]", 1, MANY, words);
-        return change("stopped", given.all(), json, word -> {
-            Bundle bundle = find(word);
-            bundle.stop();
-            return bundle;
-        });
+        return changeNamed("stop", "stopped", words, json, Bundle::stop);
     }
 
     /** Gives a bundle another content. */
@@ -94,8 +89,7 @@ public final class BundleCommands {
             @Descriptor("BUNDLE [PLACE]: its number or symbolic name; a jar, or the URL of one") String... words) {
         Words given = new Words("update BUNDLE [PLACE] [--json]", 1, 2, words);
         Optional<String> place = given.find(1);
-        return change("updated", List.of(given.get(0)), json, word -> {
-            Bundle bundle = find(word);
+        return change("updated", List.of(given.get(0)), json, named(bundle -> {
             if (place.isPresent()) {
                 try (InputStream content =
                         URI.create(location(session, place.get())).toURL().openStream()) {
@@ -104,8 +98,7 @@ public final class BundleCommands {
             } else {
                 bundle.update();
             }
-            return bundle;
-        });
+        }));
     }
 
     /** Removes bundles. */
@@ -115,12 +108,20 @@ public final class BundleCommands {
                     @Parameter(names = "--json", presentValue = "true", absentValue = "false")
                     boolean json,
             @Descriptor("BUNDLE...: numbers or symbolic names") String... words) {
-        Words given = new Words("uninstall BUNDLE... [--json]", 1, MANY, words);
-        return change("uninstalled", given.all(), json, word -> {
+        return changeNamed("uninstall", "uninstalled", words, json, Bundle::uninstall);
+    }
+
+    private String changeNamed(String command, String done, String[] words, boolean json, Treatment treatment) {
+        Words given = new Words(command + " BUNDLE... [--json]", 1, MANY, words);
+        return change(done, given.all(), json, named(treatment));
+    }
+
+    private Change named(Treatment treatment) {
+        return word -> {
             Bundle bundle = find(word);
-            bundle.uninstall();
+            treatment.of(bundle);
             return bundle;
-        });
+        };
     }
 
     /** Makes a change once for each word, up to the first that fails. */

@@ -41,6 +41,11 @@ public final class EventLoops {
         this.io = io;
     }
 
+    /** Returns how sockets are served on them. */
+    public SocketIo io() {
+        return io;
+    }
+
     /**
      * Starts a thread.
      *

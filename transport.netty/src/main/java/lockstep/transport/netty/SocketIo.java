@@ -1,7 +1,9 @@
 package lockstep.transport.netty;
 
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -28,6 +30,9 @@ public enum SocketIo {
         }
     };
 
+    private static final int MIN_READ_BYTES = 64 << 10;
+    private static final int MAX_READ_BYTES = 1 << 20;
+
     /** The class of connections. */
     public final Class<? extends Channel> socket;
     /** The class of sockets that listen. */
@@ -40,6 +45,15 @@ public enum SocketIo {
 
     /** Returns what an event loop is made with. */
     abstract IoHandlerFactory handlers();
+
+    /**
+     * Returns how much is read of a connection at once: all that has come of a group of commits, so that it is flushed and
+     * acknowledged as a whole, and more where WAL comes without a pause. Each read is a batch, so that what it brought is on its way
+     * to the disk while the next is read.
+     */
+    public static RecvByteBufAllocator reads() {
+        return new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, MIN_READ_BYTES, MAX_READ_BYTES).maxMessagesPerRead(1);
+    }
 
     /** Returns the better of those that are there. */
     public static SocketIo best() {

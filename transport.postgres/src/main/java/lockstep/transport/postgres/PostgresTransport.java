@@ -29,8 +29,7 @@ public final class PostgresTransport implements Transport {
     /** The scheme of its endpoints. */
     public static final String SCHEME = "postgresql";
 
-    private final SocketIo io = SocketIo.best();
-    private final EventLoops loops = new EventLoops(io);
+    private final EventLoops loops = new EventLoops(SocketIo.best());
     private final PostgresClient client;
     private final Security security;
     private volatile ServedLog servedLog;
@@ -40,7 +39,7 @@ public final class PostgresTransport implements Transport {
     @Activate
     public PostgresTransport(@Reference Security security, StandbyConfiguration standby) {
         this.security = security;
-        client = new PostgresClient(io, loops, security, System.getenv());
+        client = new PostgresClient(loops, security, System.getenv());
         configure(standby);
     }
 
@@ -72,7 +71,7 @@ public final class PostgresTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-        return PostgresListener.open(io, loops, endpoint, acceptor, () -> servedLog, security);
+        return PostgresListener.open(loops, endpoint, acceptor, () -> servedLog, security);
     }
 
     @Override

@@ -11,6 +11,7 @@ import lockstep.security.AccessException;
 import lockstep.security.ScramClient;
 import lockstep.security.Security;
 import lockstep.transport.api.Peer;
+import lockstep.transport.netty.Tls;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

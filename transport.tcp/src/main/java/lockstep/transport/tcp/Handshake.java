@@ -5,6 +5,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import lockstep.security.AccessException;
 import lockstep.transport.api.Peer;
+import lockstep.transport.netty.Tls;
 
 /**
  * One side of what is said between the greeting and the first message, in which who connects says who it is, and proves it

@@ -10,11 +10,11 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import lockstep.security.AccessException;
-import lockstep.security.AccessMethod;
 import lockstep.security.AccessRule;
 import lockstep.security.ScramServer;
 import lockstep.security.Security;
 import lockstep.transport.api.Peer;
+import lockstep.transport.netty.Tls;
 
 /** The side that lets others in, by the rules of {@code access.conf}. What it tells whom it refuses helps to mend that, not to guess. */
 final class ListeningHandshake implements Handshake {
@@ -75,7 +75,7 @@ final class ListeningHandshake implements Handshake {
         InetAddress address = link.remote().getAddress();
         rule = security.rules().find(TcpAddress.SCHEME, name, address);
         switch (rule.method()) {
-            case CERT, PEER -> certificate(link.tls());
+            case CERT, PEER -> identity = Tls.certified(link.tls(), rule, name);
             case SCRAM_SHA_256 -> {
                 say.accept(new Word(Word.Kind.AUTHENTICATE)
                         .with("mechanisms", String.join(",", ScramServer.mechanisms(own(link.tls())))));
@@ -92,19 +92,6 @@ final class ListeningHandshake implements Handshake {
         Word welcome = new Word(Word.Kind.WELCOME);
         compression.ifPresent(agreed -> welcome.with(Word.COMPRESSION, agreed.word));
         return welcome;
-    }
-
-    private void certificate(Tls tls) throws AccessException {
-        String wanted = rule.method() == AccessMethod.CERT ? rule.identityOf(name) : rule.identity();
-        identity = tls == null ? "" : tls.peersName();
-        if (identity.isEmpty()) {
-            throw new AccessException(
-                    "standby \"" + name + "\" shows no certificate, and the rule for it wants one: set"
-                            + " sslcert and sslkey there, and here ssl_ca_file");
-        } else if (!wanted.isEmpty() && !wanted.equals(identity)) {
-            throw new AccessException("standby \"" + name + "\" shows the certificate of \"" + identity
-                    + "\", which may not be that standby");
-        }
     }
 
     private static X509Certificate own(Tls tls) {

@@ -60,10 +60,6 @@ record TcpAddress(String host, int port) {
                 + ": expected tcp://HOST:PORT, such as tcp://127.0.0.1:5440 or tcp://[::1]:5440");
     }
 
-    TcpAddress withPort(int otherPort) {
-        return new TcpAddress(host, otherPort);
-    }
-
     /** Returns the host as others write it: without brackets. */
     String name() {
         return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;

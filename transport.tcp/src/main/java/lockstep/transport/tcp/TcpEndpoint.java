@@ -119,10 +119,4 @@ record TcpEndpoint(TcpAddress address, String user, Map<String, String> paramete
     boolean insecure() {
         return TRUTH.contains(parameters.getOrDefault("insecure", "off"));
     }
-
-    /** Returns where one really listens, given the port that was taken. */
-    Endpoint withPort(Endpoint listening, int port) {
-        String query = listening.uri().getRawQuery();
-        return Endpoint.parse(TcpAddress.SCHEME + "://" + address.withPort(port) + (query == null ? "" : "?" + query));
-    }
 }

@@ -2,7 +2,6 @@ package lockstep.transport.tcp;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelConfig;
 import io.netty.channel.ChannelDuplexHandler;
@@ -10,7 +9,6 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPromise;
-import io.netty.channel.SingleThreadIoEventLoop;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.ssl.SslHandler;
@@ -29,7 +27,11 @@ import lockstep.transport.api.MessageCodec;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
+import lockstep.transport.netty.DelayedVerdict;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.FlushGatherer;
+import lockstep.transport.netty.SocketIo;
+import lockstep.transport.netty.Tls;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,9 +69,6 @@ import org.slf4j.LoggerFactory;
 final class TcpSession extends ChannelDuplexHandler implements Session {
     private static final Logger log = LoggerFactory.getLogger(TcpSession.class);
     private static final long LAST_WORDS_MS = 1_000;
-    private static final int MIN_READ_BYTES = 4 << 10;
-    private static final int FIRST_READ_BYTES = 64 << 10;
-    private static final int MAX_READ_BYTES = 1 << 20;
     private static final int LOW_WATER_BYTES = 1 << 20;
     private static final int HIGH_WATER_BYTES = 4 << 20;
 
@@ -103,17 +102,14 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     private State state = State.GREETING;
     private final Greeting greeting = new Greeting();
     private final Word.Reader words = new Word.Reader();
+    private final DelayedVerdict verdict = new DelayedVerdict();
     private Handshake.Link link;
-
-    /** The peer waits for what is said to its last word. */
-    private boolean waiting;
 
     private boolean opened;
     private final FrameReader frames = new FrameReader();
     private Throwable reason;
     private SessionHandler handler;
     private boolean delivered;
-    private boolean flushLater;
 
     /**
      * @param connecting whether this side opens the connection, and so greets first
@@ -215,10 +211,10 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
         ChannelConfig config = channel.config();
         config.setOption(ChannelOption.TCP_NODELAY, true);
         config.setWriteBufferWaterMark(new WriteBufferWaterMark(LOW_WATER_BYTES, HIGH_WATER_BYTES));
-        config.setRecvByteBufAllocator(
-                new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, FIRST_READ_BYTES, MAX_READ_BYTES));
+        config.setRecvByteBufAllocator(SocketIo.reads());
         // The kernel's buffers are left alone: Linux grows them to megabytes while a connection can use them, and stops
         // doing so, often at 200 kB, once a size has been asked for.
+        ctx.pipeline().addBefore(ctx.name(), null, new FlushGatherer());
     }
 
     @Override
@@ -264,10 +260,13 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
                 greeted();
             }
             Word word;
-            while (state == State.HANDSHAKE && !waiting && cause.get() == null && (word = words.hear(in)) != null) {
+            while (state == State.HANDSHAKE
+                    && !verdict.isAwaited()
+                    && cause.get() == null
+                    && (word = words.hear(in)) != null) {
                 talk(word);
             }
-            if (waiting && in.isReadable()) {
+            if (verdict.isAwaited() && in.isReadable()) {
                 abort(peer.address() + " does not wait for the answer to what it has said", null);
             }
             // After an end that another thread has put to it, the reader may have stopped within what came.
@@ -292,24 +291,11 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     }
 
     private void talk(Word word) {
-        long delayMs = handshake.delayMs(link);
-        if (delayMs == 0) {
-            hear(word);
-            return;
-        }
-        waiting = true;
-        channel.config().setAutoRead(false);
-        channel.eventLoop()
-                .schedule(
-                        () -> {
-                            waiting = false;
-                            if (state == State.HANDSHAKE && cause.get() == null) {
-                                channel.config().setAutoRead(true);
-                                hear(word);
-                            }
-                        },
-                        delayMs,
-                        TimeUnit.MILLISECONDS);
+        verdict.after(handshake.delayMs(link), channel, () -> {
+            if (state == State.HANDSHAKE && cause.get() == null) {
+                hear(word);
+            }
+        });
     }
 
     private void hear(Word word) {
@@ -391,20 +377,6 @@ final class TcpSession extends ChannelDuplexHandler implements Session {
     @Override
     public void write(ChannelHandlerContext ctx, Object frame, ChannelPromise promise) {
         ctx.write(frame, promise.addListener((ChannelFuture sent) -> lost(sent.cause())));
-    }
-
-    /** Flushes at once, or, when other threads have more to send already, once for all of it. */
-    @Override
-    public void flush(ChannelHandlerContext ctx) {
-        if (((SingleThreadIoEventLoop) ctx.channel().eventLoop()).pendingTasks() == 0) {
-            ctx.flush();
-        } else if (!flushLater) {
-            flushLater = true;
-            ctx.channel().eventLoop().execute(() -> {
-                flushLater = false;
-                ctx.flush();
-            });
-        }
     }
 
     /** Keeps why the connection was lost; that it was lost shows by itself. */

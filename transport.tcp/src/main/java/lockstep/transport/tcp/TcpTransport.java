@@ -2,22 +2,14 @@ package lockstep.transport.tcp;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
-import io.netty.util.NetUtil;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import lockstep.security.ClientTls;
 import lockstep.security.Security;
 import lockstep.security.SslMode;
@@ -28,8 +20,10 @@ import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.Departure;
 import lockstep.transport.netty.EventLoops;
 import lockstep.transport.netty.SocketIo;
+import lockstep.transport.netty.TlsContexts;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
@@ -40,7 +34,9 @@ import org.osgi.service.component.annotations.Reference;
 public final class TcpTransport implements Transport {
     private static final int OPEN_MS = 10_000;
 
-    private final SocketIo io;
+    /** And nothing older: both ends are Lockstep. */
+    private static final String TLS_VERSION = "TLSv1.3";
+
     private final int openMs;
     private final Security security;
     private final TlsContexts contexts;
@@ -54,10 +50,9 @@ public final class TcpTransport implements Transport {
 
     /** @param openMs how long opening a session may take */
     TcpTransport(SocketIo io, int openMs, Security security) {
-        this.io = io;
         this.openMs = openMs;
         this.security = security;
-        contexts = new TlsContexts(security);
+        contexts = new TlsContexts(security, TLS_VERSION);
         loops = new EventLoops(io);
     }
 
@@ -68,41 +63,7 @@ public final class TcpTransport implements Transport {
 
     @Override
     public Listener listen(Endpoint endpoint, Acceptor acceptor) throws TransportException {
-        TcpEndpoint at = TcpEndpoint.listening(endpoint);
-        TcpAddress address = at.address();
-        InetSocketAddress local = address.resolve();
-        if (local.isUnresolved()) {
-            throw new TransportException("cannot listen on " + endpoint + ": unknown host " + address.host());
-        }
-        boolean tls = at.ssl(security.listensWithTls());
-        if (tls) {
-            try {
-                contexts.listening();
-            } catch (IOException e) {
-                throw new TransportException("cannot listen on " + endpoint + " with TLS: " + e.getMessage(), e);
-            }
-        } else if (!at.insecure() && !local.getAddress().isLoopbackAddress()) {
-            throw new TransportException(
-                    "cannot listen on " + endpoint + ": other machines can reach it, and it would be"
-                            + " without TLS. Set ssl = on, with ssl_cert_file and ssl_key_file; or, if everybody who can reach it is"
-                            + " trusted, add insecure=true to its query, as in tcp://" + address + "?insecure=true");
-        }
-        TcpListener listener = new TcpListener(loops, endpoint, at, tls, acceptor, security, contexts);
-        EventLoop loop = start("listen on", endpoint, "tcp-listener-" + address.port(), listener::close);
-        ChannelFuture bound = new Bootstrap()
-                .group(loop)
-                .channel(io.serverSocket)
-                .option(ChannelOption.SO_REUSEADDR, true)
-                .handler(listener)
-                .bind(local)
-                .awaitUninterruptibly();
-        if (!bound.isSuccess()) {
-            EventLoops.end(loop);
-            throw new TransportException(
-                    "cannot listen on " + endpoint + ": " + bound.cause().getMessage(), bound.cause());
-        }
-        listener.bound(((InetSocketAddress) bound.channel().localAddress()).getPort());
-        return listener;
+        return TcpListener.open(loops, endpoint, acceptor, security, contexts);
     }
 
     @Override
@@ -121,22 +82,25 @@ public final class TcpTransport implements Transport {
                         "with sslmode " + tls.mode()
                                 + " anybody in between could do without TLS: expected disable, require, verify-ca or verify-full");
             }
-            context = tls.mode() == SslMode.DISABLE ? null : TlsContexts.connecting(tls);
+            context = tls.mode() == SslMode.DISABLE ? null : TlsContexts.connecting(tls, TLS_VERSION);
         } catch (IOException | IllegalArgumentException e) {
             throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
         }
-        Departure departure = new Departure(handler);
+        Departure<TcpSession> departure = new Departure<>();
         TcpSession session = new TcpSession(
                 true,
                 openMs,
                 new ConnectingHandshake(
                         security, to, handler.localName(), tls.mode().verifies()),
-                departure);
-        EventLoop loop =
-                start("connect to", endpoint, "tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
+                new Opening(departure, handler));
         SslContext used = context;
-        loop.execute(() -> open(loop, address, used, session));
-        return departure.await(endpoint, session);
+        try {
+            EventLoop loop = loops.start("tcp-session-" + address, () -> session.close(EventLoops.WITHDRAWN));
+            loop.execute(() -> open(loop, address, used, session));
+            return departure.await(session, openMs);
+        } catch (IOException e) {
+            throw new TransportException("cannot connect to " + endpoint + ": " + e.getMessage(), e);
+        }
     }
 
     /**
@@ -153,7 +117,7 @@ public final class TcpTransport implements Transport {
         }
         new Bootstrap()
                 .group(loop)
-                .channel(io.socket)
+                .channel(loops.io().socket)
                 .disableResolver()
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, openMs)
                 .handler(new ChannelInitializer<>() {
@@ -176,14 +140,6 @@ public final class TcpTransport implements Transport {
                 });
     }
 
-    private EventLoop start(String what, Endpoint endpoint, String name, Runnable close) throws TransportException {
-        try {
-            return loops.start(name, close);
-        } catch (TransportException e) {
-            throw new TransportException("cannot " + what + " " + endpoint + ": " + e.getMessage(), e);
-        }
-    }
-
     private static String why(Throwable cause) {
         if (cause instanceof ConnectException
                 && String.valueOf(cause.getMessage()).contains("refused")) {
@@ -192,55 +148,21 @@ public final class TcpTransport implements Transport {
         return String.valueOf(cause.getMessage());
     }
 
-    static String text(SocketAddress address) {
-        return address instanceof InetSocketAddress inet
-                ? NetUtil.toSocketAddressString(inet)
-                : String.valueOf(address);
-    }
-
     /** Closes all that is open, and returns when the threads have ended. */
     @Deactivate
     public void close() {
         loops.withdraw();
     }
 
-    /** Waits for a session to open. Time-out and opening race; whichever completes the future first has won. */
-    private final class Departure implements TcpSession.Opening {
-        private final SessionHandler handler;
-        private final CompletableFuture<TcpSession> open = new CompletableFuture<>();
-
-        Departure(SessionHandler handler) {
-            this.handler = handler;
-        }
-
+    private record Opening(Departure<TcpSession> departure, SessionHandler handler) implements TcpSession.Opening {
         @Override
         public SessionHandler opened(TcpSession session) {
-            return open.complete(session) ? handler : null;
+            return departure.opened(session) ? handler : null;
         }
 
         @Override
         public void failed(String why, Throwable reason) {
-            open.completeExceptionally(new TransportException(why, reason));
-        }
-
-        Session await(Endpoint endpoint, TcpSession session) throws TransportException {
-            try {
-                open.get(openMs, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                failed("no session within " + openMs + " ms", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                failed("interrupted", e);
-            } catch (ExecutionException e) {
-                // Told below, where the future is read again.
-            }
-            try {
-                return open.join();
-            } catch (CompletionException e) {
-                String why = e.getCause().getMessage();
-                session.close(why);
-                throw new TransportException("cannot connect to " + endpoint + ": " + why, e.getCause());
-            }
+            departure.failed(why, reason);
         }
     }
 }

@@ -1,21 +1,15 @@
 package lockstep.transport.tcp;
 
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.Map;
 import lockstep.security.Security;
 import lockstep.security.SecuritySettings;
-import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Transport;
 import lockstep.transport.netty.SocketIo;
-import lockstep.transport.tck.TransportContract;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The contract, with bulk data compressed. */
-class Lz4TransportTest extends TransportContract {
-    private static final int OPEN_MS = 10_000;
+class Lz4TransportTest extends TcpContract {
     private static final int RECONNECTS = 200;
 
     @TempDir
@@ -28,22 +22,8 @@ class Lz4TransportTest extends TransportContract {
     }
 
     @Override
-    protected void withdraw(Transport transport) {
-        if (transport != null) {
-            ((TcpTransport) transport).close();
-        }
-    }
-
-    @Override
-    protected Endpoint anywhere() {
-        return Endpoint.parse("tcp://127.0.0.1:0?compression=lz4");
-    }
-
-    @Override
-    protected Endpoint nowhere() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return Endpoint.parse("tcp://127.0.0.1:" + socket.getLocalPort() + "?compression=lz4");
-        }
+    String query() {
+        return "?compression=lz4";
     }
 
     @Override

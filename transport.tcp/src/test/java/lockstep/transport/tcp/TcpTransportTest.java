@@ -30,11 +30,11 @@ import lockstep.transport.api.Message;
 import lockstep.transport.api.MessageCodec;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.PortListener;
 import lockstep.transport.netty.SocketIo;
 import lockstep.transport.tck.Messages;
 import lockstep.transport.tck.RecordingHandler;
 import lockstep.transport.tck.Resources;
-import lockstep.transport.tck.TransportContract;
 import lockstep.transport.tck.Wire;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -43,8 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /** The contract, and what is said on the wire besides. */
-abstract class TcpTransportTest extends TransportContract {
-    private static final int OPEN_MS = 10_000;
+abstract class TcpTransportTest extends TcpContract {
     private static final int SOON_MS = 100;
     private static final byte[] GREETING = HexFormat.of().parseHex("4C4F434B53544550" + "00000002");
 
@@ -56,7 +55,7 @@ abstract class TcpTransportTest extends TransportContract {
             .put(HELLO)
             .array();
 
-    private final Logger logger = (Logger) LoggerFactory.getLogger(TcpListener.class);
+    private final Logger logger = (Logger) LoggerFactory.getLogger(PortListener.class);
     private final BlockingQueue<String> logged = new LinkedBlockingQueue<>();
     private final AppenderBase<ILoggingEvent> appender = new AppenderBase<>() {
         @Override
@@ -78,25 +77,6 @@ abstract class TcpTransportTest extends TransportContract {
     @Override
     protected Transport create() {
         return transport(OPEN_MS);
-    }
-
-    @Override
-    protected void withdraw(Transport transport) {
-        if (transport != null) {
-            ((TcpTransport) transport).close();
-        }
-    }
-
-    @Override
-    protected Endpoint anywhere() {
-        return Endpoint.parse("tcp://127.0.0.1:0");
-    }
-
-    @Override
-    protected Endpoint nowhere() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return Endpoint.parse("tcp://127.0.0.1:" + socket.getLocalPort());
-        }
     }
 
     @BeforeEach

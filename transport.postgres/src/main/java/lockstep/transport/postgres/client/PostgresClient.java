@@ -3,10 +3,6 @@ package lockstep.transport.postgres.client;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
-import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslProvider;
-import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -16,11 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import lockstep.security.ClientTls;
 import lockstep.security.Security;
 import lockstep.security.SslMode;
@@ -28,8 +20,9 @@ import lockstep.transport.api.Endpoint;
 import lockstep.transport.api.Session;
 import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.TransportException;
+import lockstep.transport.netty.Departure;
 import lockstep.transport.netty.EventLoops;
-import lockstep.transport.netty.SocketIo;
+import lockstep.transport.netty.TlsContexts;
 import lockstep.transport.postgres.client.Conninfo.Host;
 import lockstep.transport.postgres.client.Conninfo.Target;
 
@@ -48,10 +41,12 @@ import lockstep.transport.postgres.client.Conninfo.Target;
 public final class PostgresClient {
     private static final long OPEN_MS = 10_000;
 
+    /** Those of libpq. */
+    private static final String[] TLS_VERSIONS = {"TLSv1.3", "TLSv1.2"};
+
     /** What a server says whose pg_hba.conf does not let this user in by this kind of connection. */
     private static final String INVALID_AUTHORIZATION = "28000";
 
-    private final SocketIo io;
     private final EventLoops loops;
     private final Security security;
     private final Map<String, String> environment;
@@ -65,8 +60,7 @@ public final class PostgresClient {
     public record Self(String name, boolean makesSlots) {}
 
     /** @param environment where libpq's variables may be */
-    public PostgresClient(SocketIo io, EventLoops loops, Security security, Map<String, String> environment) {
-        this.io = io;
+    public PostgresClient(EventLoops loops, Security security, Map<String, String> environment) {
         this.loops = loops;
         this.security = security;
         this.environment = Map.copyOf(environment);
@@ -134,38 +128,30 @@ public final class PostgresClient {
         startup.put("replication", "true");
         startup.put("application_name", conninfo.applicationName(self.name()));
         conninfo.serverOptions().ifPresent(text -> startup.put("options", text));
-        Departure departure = new Departure(conninfo.target(), handler);
+        Departure<PostgresSession> departure = new Departure<>();
         PostgresSession session = new PostgresSession(
                 new ServerConnection.Opening(
                         host,
-                        tls == null ? null : context(tls),
+                        tls == null ? null : TlsContexts.connecting(tls, TLS_VERSIONS),
                         tls != null && tls.mode() != SslMode.PREFER && tls.mode() != SslMode.ALLOW,
                         startup,
                         () -> password(conninfo, host),
                         conninfo.channelBinding()),
                 self.makesSlots(),
-                departure);
+                new Opening(departure, conninfo.target(), handler));
         EventLoop loop = loops.start("postgres-session-" + host, () -> session.close(EventLoops.WITHDRAWN));
         loop.execute(() -> connect(loop, host, session, (int) timeoutMs));
-        return departure.await(host, session, timeoutMs);
+        try {
+            return departure.await(session, timeoutMs);
+        } catch (IOException e) {
+            throw new IOException(host + ": " + e.getMessage(), e.getCause());
+        }
     }
 
     private char[] password(Conninfo conninfo, Host host) throws IOException {
         return conninfo.password().isPresent()
                 ? conninfo.password().get().toCharArray()
                 : security.password(conninfo.passwords(), host.name(), host.port(), conninfo.user());
-    }
-
-    private static SslContext context(ClientTls tls) throws IOException {
-        SslContextBuilder builder = SslContextBuilder.forClient()
-                .sslProvider(SslProvider.JDK)
-                .endpointIdentificationAlgorithm(tls.mode() == SslMode.VERIFY_FULL ? "HTTPS" : null);
-        if (tls.material().key() != null) {
-            builder.keyManager(tls.material().key(), tls.material().chain());
-        }
-        return tls.mode().verifies()
-                ? builder.trustManager(tls.material().trust()).build()
-                : builder.trustManager(InsecureTrustManagerFactory.INSTANCE).build();
     }
 
     /** Runs on the session's own loop, where looking up a name holds up nobody else. */
@@ -181,7 +167,7 @@ public final class PostgresClient {
         }
         new Bootstrap()
                 .group(loop)
-                .channel(io.socket)
+                .channel(loops.io().socket)
                 .disableResolver()
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeoutMs)
                 .handler(session.connection())
@@ -201,17 +187,8 @@ public final class PostgresClient {
                 : String.valueOf(cause.getMessage());
     }
 
-    /** Waits for a session to open. Time-out and opening race; whichever completes the future first has won. */
-    private static final class Departure implements PostgresSession.Waiting {
-        private final Target target;
-        private final SessionHandler handler;
-        private final CompletableFuture<PostgresSession> open = new CompletableFuture<>();
-
-        Departure(Target target, SessionHandler handler) {
-            this.target = target;
-            this.handler = handler;
-        }
-
+    private record Opening(Departure<PostgresSession> departure, Target target, SessionHandler handler)
+            implements PostgresSession.Waiting {
         @Override
         public SessionHandler opened(PostgresSession session) {
             boolean standby = session.connection().parameter("in_hot_standby").equals("on");
@@ -221,32 +198,12 @@ public final class PostgresClient {
                                 + ", which target_session_attrs excludes",
                         null);
             }
-            return open.complete(session) ? handler : null;
+            return departure.opened(session) ? handler : null;
         }
 
         @Override
         public void failed(String why, Throwable reason) {
-            open.completeExceptionally(new IOException(why, reason));
-        }
-
-        Session await(Host host, PostgresSession session, long timeoutMs) throws IOException {
-            try {
-                open.get(timeoutMs, TimeUnit.MILLISECONDS);
-            } catch (TimeoutException e) {
-                failed("no session within " + timeoutMs + " ms", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                failed("interrupted", e);
-            } catch (ExecutionException e) {
-                // Told below, where the future is read again.
-            }
-            try {
-                return open.join();
-            } catch (CompletionException e) {
-                String why = e.getCause().getMessage();
-                session.close(why);
-                throw new IOException(host + ": " + why, e.getCause().getCause());
-            }
+            departure.failed(why, reason);
         }
     }
 }

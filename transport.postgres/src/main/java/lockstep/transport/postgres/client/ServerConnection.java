@@ -1,7 +1,6 @@
 package lockstep.transport.postgres.client;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -23,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import lockstep.transport.api.MalformedMessageException;
 import lockstep.transport.netty.EventLoops;
+import lockstep.transport.netty.SocketIo;
 import lockstep.transport.postgres.client.Conninfo.ChannelBinding;
 import lockstep.transport.postgres.protocol.BackendDecoder;
 import lockstep.transport.postgres.protocol.BackendMessage;
@@ -61,10 +61,6 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
 
     /** More than any message of a server that streams, or of a history file. */
     private static final int MAX_BODY_BYTES = 16 << 20;
-
-    private static final int MIN_READ_BYTES = 4 << 10;
-    private static final int FIRST_READ_BYTES = 64 << 10;
-    private static final int MAX_READ_BYTES = 1 << 20;
 
     private enum Phase {
         ENCRYPTION,
@@ -233,9 +229,7 @@ final class ServerConnection extends ChannelInboundHandlerAdapter {
     public void handlerAdded(ChannelHandlerContext ctx) {
         channel = ctx.channel();
         channel.config().setOption(ChannelOption.TCP_NODELAY, true);
-        channel.config()
-                .setRecvByteBufAllocator(
-                        new AdaptiveRecvByteBufAllocator(MIN_READ_BYTES, FIRST_READ_BYTES, MAX_READ_BYTES));
+        channel.config().setRecvByteBufAllocator(SocketIo.reads());
         channel.closeFuture().addListener(closed -> EventLoops.end(channel.eventLoop()));
         ctx.pipeline().addBefore(ctx.name(), "decoder", decoder);
         if (cancelled) {

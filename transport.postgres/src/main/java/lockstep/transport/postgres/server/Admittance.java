@@ -3,18 +3,17 @@ package lockstep.transport.postgres.server;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.security.cert.X509Certificate;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import lockstep.security.AccessException;
-import lockstep.security.AccessMethod;
 import lockstep.security.AccessRule;
 import lockstep.security.ScramServer;
 import lockstep.security.ScramVerifier;
 import lockstep.security.Security;
 import lockstep.transport.api.MalformedMessageException;
 import lockstep.transport.api.Peer;
+import lockstep.transport.netty.Tls;
 import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.AuthenticationOk;
 import lockstep.transport.postgres.protocol.BackendMessage.AuthenticationSasl;
@@ -46,7 +45,7 @@ final class Admittance {
 
     private final Security security;
     private final InetAddress address;
-    private final TlsFacts tls;
+    private final Tls tls;
     private final String user;
     private final String standby;
     private final AccessRule rule;
@@ -60,8 +59,7 @@ final class Admittance {
      * @param tls null without TLS
      * @throws AccessException if no rule lets that standby in
      */
-    Admittance(Security security, InetAddress address, TlsFacts tls, String user, String standby)
-            throws AccessException {
+    Admittance(Security security, InetAddress address, Tls tls, String user, String standby) throws AccessException {
         this.security = security;
         this.address = address;
         this.tls = tls;
@@ -77,22 +75,10 @@ final class Admittance {
                 awaited = Awaited.FIRST;
                 return List.of(new AuthenticationSasl(ScramServer.mechanisms(ownCertificate())));
             }
-            case CERT, PEER -> certificate();
-            default -> identity = tls == null ? "" : tls.clientsName();
+            case CERT, PEER -> identity = Tls.certified(tls, rule, standby);
+            default -> identity = tls == null ? "" : tls.peersName();
         }
         return List.of(new AuthenticationOk());
-    }
-
-    private void certificate() throws AccessException {
-        String wanted = rule.method() == AccessMethod.CERT ? rule.identityOf(standby) : rule.identity();
-        identity = tls == null ? "" : tls.clientsName();
-        if (identity.isEmpty()) {
-            throw new AccessException("standby \"" + standby + "\" shows no certificate, and the rule for it wants one:"
-                    + " set sslcert and sslkey there, and here ssl_ca_file");
-        } else if (!wanted.isEmpty() && !wanted.equals(identity)) {
-            throw new AccessException("standby \"" + standby + "\" shows the certificate of \"" + identity
-                    + "\", which may not be that standby");
-        }
     }
 
     private X509Certificate ownCertificate() {
@@ -161,7 +147,7 @@ final class Admittance {
 
     /** Returns the client as the core shall know it. */
     Peer peer(String address) {
-        Map<String, String> facts = tls == null ? new LinkedHashMap<>() : tls.forOperators();
+        Map<String, String> facts = Tls.facts(tls);
         facts.put(Peer.AUTHENTICATION, rule.method().toString());
         return new Peer(address, identity, true, Optional.of(standby), facts);
     }

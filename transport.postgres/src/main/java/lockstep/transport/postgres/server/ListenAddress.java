@@ -55,10 +55,4 @@ record ListenAddress(String host, int port, Boolean ssl, boolean insecure) {
     InetSocketAddress resolve() {
         return new InetSocketAddress(host.startsWith("[") ? host.substring(1, host.length() - 1) : host, port);
     }
-
-    /** Returns where one really listens, given the port that was taken. */
-    Endpoint withPort(Endpoint listening, int takenPort) {
-        String query = listening.uri().getRawQuery();
-        return Endpoint.parse("postgresql://" + host + ":" + takenPort + (query == null ? "" : "?" + query));
-    }
 }

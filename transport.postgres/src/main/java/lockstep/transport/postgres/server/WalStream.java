@@ -2,7 +2,6 @@ package lockstep.transport.postgres.server;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
 import java.nio.ByteBuffer;
 import lockstep.transport.api.Message;
 import lockstep.transport.api.Message.Keepalive;
@@ -11,16 +10,13 @@ import lockstep.transport.api.Message.ReplicationStarted;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Peer;
 import lockstep.transport.api.Session;
-import lockstep.transport.api.SessionHandler;
-import lockstep.transport.postgres.protocol.BackendMessage;
 import lockstep.transport.postgres.protocol.BackendMessage.CopyBothResponse;
 import lockstep.transport.postgres.protocol.CopyMessage.CopyDone;
-import lockstep.transport.postgres.protocol.ReplicationMessage;
 import lockstep.transport.postgres.protocol.ReplicationMessage.ServerKeepalive;
 import lockstep.transport.postgres.protocol.ReplicationMessage.WalPiece;
 
 /**
- * One {@code START_REPLICATION}: what is a session to the core. It translates.
+ * One {@code START_REPLICATION}: what is a session to the core, the way from it to a client. It translates.
  *
  * <pre>
  *   the core says         the client reads
@@ -39,7 +35,6 @@ import lockstep.transport.postgres.protocol.ReplicationMessage.WalPiece;
  *
  * <p><b>Lock.</b> {@code this} guards sending, so that nothing of a copy comes after its end.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what fails on a channel closes it, and that is heard
 final class WalStream implements Session {
     /** The most WAL in a message, as of a PostgreSQL server. */
     static final int PIECE_BYTES = 128 << 10;
@@ -58,16 +53,15 @@ final class WalStream implements Session {
 
     /** Hears that the core has ended the stream, or the timeline has, from any thread, once. */
     interface Owner {
-        void ended(WalStream stream);
+        void ended();
     }
 
-    private final Channel channel;
+    private final ClientOutput out;
     private final Peer peer;
     private final Owner owner;
     private final int timeline;
     private final long timelineEndLsn;
 
-    private volatile SessionHandler handler;
     private volatile String cause;
     private boolean copying;
     private End ending;
@@ -81,22 +75,13 @@ final class WalStream implements Session {
      * @param startLsn where it asks to begin
      * @param timelineEndLsn where that ended; {@link Long#MAX_VALUE} if it is the present one
      */
-    WalStream(Channel channel, Peer peer, Owner owner, int timeline, long startLsn, long timelineEndLsn) {
-        this.channel = channel;
+    WalStream(ClientOutput out, Peer peer, Owner owner, int timeline, long startLsn, long timelineEndLsn) {
+        this.out = out;
         this.peer = peer;
         this.owner = owner;
         this.timeline = timeline;
         this.timelineEndLsn = timelineEndLsn;
         nextLsn = startLsn;
-    }
-
-    /** Names who hears what the client says. */
-    void handledBy(SessionHandler core) {
-        handler = core;
-    }
-
-    SessionHandler handler() {
-        return handler;
     }
 
     int timeline() {
@@ -130,7 +115,7 @@ final class WalStream implements Session {
 
     @Override
     public boolean isWritable() {
-        return cause == null && channel.isWritable();
+        return cause == null && out.isWritable();
     }
 
     @Override
@@ -143,22 +128,22 @@ final class WalStream implements Session {
             if (message instanceof WalData wal) {
                 timelineEnds = wal(wal);
             } else if (message instanceof Keepalive keepalive) {
-                write(new ServerKeepalive(
+                out.write(new ServerKeepalive(
                         end(keepalive.flushedLsn()), keepalive.sentAtMicros(), keepalive.replyRequested()));
             } else if (message instanceof ReplicationStarted) {
                 copying = true;
-                write(new CopyBothResponse());
+                out.write(new CopyBothResponse());
             } else if (message instanceof Refusal why) {
                 refusal = why;
             }
             if (timelineEnds) {
-                write(new CopyDone());
+                out.write(new CopyDone());
                 ending = End.TIMELINE;
                 cause = "timeline " + timeline + " has ended";
             }
         }
         if (timelineEnds) {
-            owner.ended(this);
+            owner.ended();
         }
     }
 
@@ -172,35 +157,15 @@ final class WalStream implements Session {
             int length = (int) (pieceEndLsn - startLsn);
             ByteBuf wal = Unpooled.wrappedBuffer(bytes.slice(bytes.position(), length));
             bytes.position(bytes.position() + length);
-            write(
-                    new WalPiece(startLsn, end(message.flushedLsn()), message.sentAtMicros(), wal),
-                    WalPiece.OVERHEAD_BYTES + length);
+            out.writeLater(new WalPiece(startLsn, end(message.flushedLsn()), message.sentAtMicros(), wal), length);
         }
-        channel.flush();
+        out.flush();
         nextLsn = endLsn;
         return endLsn == timelineEndLsn;
     }
 
     private long end(long lsn) {
         return Math.min(lsn, timelineEndLsn);
-    }
-
-    private void write(WalPiece piece, int bytes) {
-        ByteBuf out = channel.alloc().directBuffer(bytes, bytes);
-        piece.encode(out);
-        channel.write(out);
-    }
-
-    private void write(ReplicationMessage message) {
-        ByteBuf out = channel.alloc().directBuffer();
-        message.encode(out);
-        channel.writeAndFlush(out);
-    }
-
-    private void write(BackendMessage message) {
-        ByteBuf out = channel.alloc().directBuffer();
-        message.encode(out);
-        channel.writeAndFlush(out);
     }
 
     @Override
@@ -218,7 +183,7 @@ final class WalStream implements Session {
                 ending = End.BROKEN;
             }
         }
-        owner.ended(this);
+        owner.ended();
     }
 
     /** Ends it from the client's side; nothing more is sent of it. Returns whether it had not ended. */

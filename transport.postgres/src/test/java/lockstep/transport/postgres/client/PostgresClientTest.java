@@ -184,7 +184,7 @@ class PostgresClientTest {
                 new Class<?>[] {SecurityConfiguration.class},
                 (proxy, method, arguments) -> method.getDefaultValue());
         Security security = new Security(home, environment, defaults);
-        return new PostgresClient(SocketIo.best(), loops, security, environment)
+        return new PostgresClient(loops, security, environment)
                 .connect(
                         Endpoint.parse(uri.replace("PORT", "" + port).replace("HOME", home.toString())),
                         new PostgresClient.Self("s1", false),

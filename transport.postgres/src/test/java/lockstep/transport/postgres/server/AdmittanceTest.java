@@ -65,8 +65,7 @@ final class AdmittanceTest {
     }
 
     private static Endpoint listen(String endpoint) throws TransportException {
-        return PostgresListener.open(
-                        SocketIo.best(), loops, Endpoint.parse(endpoint), session -> null, ScriptedLog::new, security)
+        return PostgresListener.open(loops, Endpoint.parse(endpoint), session -> null, ScriptedLog::new, security)
                 .endpoint();
     }
 

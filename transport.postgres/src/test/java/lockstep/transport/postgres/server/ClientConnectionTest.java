@@ -75,7 +75,6 @@ final class ClientConnectionTest {
     void listen() throws IOException {
         loops = new EventLoops(SocketIo.best());
         listener = PostgresListener.open(
-                SocketIo.best(),
                 loops,
                 Endpoint.parse("postgresql://127.0.0.1:0"),
                 opened -> {

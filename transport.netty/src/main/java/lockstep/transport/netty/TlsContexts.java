@@ -1,4 +1,4 @@
-package lockstep.transport.tcp;
+package lockstep.transport.netty;
 
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContext;
@@ -13,27 +13,29 @@ import lockstep.security.TlsMaterial;
 
 /**
  * Makes of certificates what Netty's handlers take. That of the listening side is made anew when the files have changed;
- * sessions that are open keep theirs. TLS 1.3 and nothing older: both ends are Lockstep. Thread-safe.
+ * sessions that are open keep theirs. Thread-safe.
  */
-final class TlsContexts {
-    private static final String VERSION = "TLSv1.3";
+public final class TlsContexts {
     private static final String HOST_NAMES = "HTTPS";
 
     private final Security security;
+    private final String[] versions;
     private TlsMaterial material;
     private SslContext listening;
 
-    TlsContexts(Security security) {
+    /** @param versions which of TLS to listen with */
+    public TlsContexts(Security security, String... versions) {
         this.security = security;
+        this.versions = versions.clone();
     }
 
     /** Returns that of a listener, as the files are now. */
-    synchronized SslContext listening() throws IOException {
+    public synchronized SslContext listening() throws IOException {
         TlsMaterial now = security.serverTls();
         if (now != material) {
             SslContextBuilder builder = SslContextBuilder.forServer(now.key(), now.chain())
                     .sslProvider(SslProvider.JDK)
-                    .protocols(VERSION);
+                    .protocols(versions);
             if (now.hasAuthorities()) {
                 builder.trustManager(now.trust()).clientAuth(ClientAuth.OPTIONAL);
             }
@@ -43,11 +45,15 @@ final class TlsContexts {
         return listening;
     }
 
-    /** Returns that of a connection to be made. */
-    static SslContext connecting(ClientTls tls) throws IOException {
+    /**
+     * Returns that of a connection to be made.
+     *
+     * @param versions which of TLS to connect with
+     */
+    public static SslContext connecting(ClientTls tls, String... versions) throws IOException {
         SslContextBuilder builder = SslContextBuilder.forClient()
                 .sslProvider(SslProvider.JDK)
-                .protocols(VERSION)
+                .protocols(versions)
                 .endpointIdentificationAlgorithm(tls.mode() == SslMode.VERIFY_FULL ? HOST_NAMES : null)
                 .trustManager(tls.mode().verifies() ? tls.material().trust() : InsecureTrustManagerFactory.INSTANCE);
         if (tls.material().key() != null) {

@@ -1,4 +1,4 @@
-package lockstep.transport.tcp;
+package lockstep.transport.netty;
 
 import io.netty.handler.ssl.SslHandler;
 import java.security.cert.Certificate;
@@ -7,6 +7,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
+import lockstep.security.AccessException;
+import lockstep.security.AccessMethod;
+import lockstep.security.AccessRule;
 import lockstep.security.TlsMaterial;
 import lockstep.transport.api.Peer;
 
@@ -16,9 +19,9 @@ import lockstep.transport.api.Peer;
  * @param own the certificate that this side has shown; null if it has shown none
  * @param peers the one that the other side has shown; null if it has shown none
  */
-record Tls(String protocol, String cipher, X509Certificate own, X509Certificate peers) {
+public record Tls(String protocol, String cipher, X509Certificate own, X509Certificate peers) {
     /** Returns null for a connection without TLS. */
-    static Tls of(SslHandler handler) {
+    public static Tls of(SslHandler handler) {
         if (handler == null) {
             return null;
         }
@@ -40,12 +43,31 @@ record Tls(String protocol, String cipher, X509Certificate own, X509Certificate 
     }
 
     /** Returns for whom the peer's certificate is; empty if it has shown none. */
-    String peersName() {
+    public String peersName() {
         return peers == null ? "" : TlsMaterial.commonName(peers);
     }
 
-    /** Returns what operators may want to know. */
-    static Map<String, String> facts(Tls tls) {
+    /**
+     * Returns for whom the peer's certificate is, if that may be a standby by the rule.
+     *
+     * @param tls null without TLS
+     */
+    public static String certified(Tls tls, AccessRule rule, String standby) throws AccessException {
+        String wanted = rule.method() == AccessMethod.CERT ? rule.identityOf(standby) : rule.identity();
+        String found = tls == null ? "" : tls.peersName();
+        if (found.isEmpty()) {
+            throw new AccessException(
+                    "standby \"" + standby + "\" shows no certificate, and the rule for it wants one: set"
+                            + " sslcert and sslkey there, and here ssl_ca_file");
+        } else if (!wanted.isEmpty() && !wanted.equals(found)) {
+            throw new AccessException("standby \"" + standby + "\" shows the certificate of \"" + found
+                    + "\", which may not be that standby");
+        }
+        return found;
+    }
+
+    /** Returns what operators may want to know; nothing without TLS. */
+    public static Map<String, String> facts(Tls tls) {
         Map<String, String> facts = new LinkedHashMap<>();
         if (tls != null) {
             facts.put(Peer.ENCRYPTION, tls.protocol);
