@@ -25,8 +25,8 @@ import lockstep.wal.WalListener;
  * positions never fall within a session.
  */
 final class Acknowledger implements WalListener {
+    private final ReceivedLog receivedLog;
     private final Wal wal;
-    private final LongSupplier checkedLsn;
     private final LongSupplier appliedLsn;
     private final ToLongFunction<CommitLevel> limitLsn;
     private final Clock clock;
@@ -41,25 +41,17 @@ final class Acknowledger implements WalListener {
 
     /** @param limitLsn up to where others have what a level asks for; no more is acknowledged */
     Acknowledger(
+            ReceivedLog receivedLog,
             Wal wal,
-            LongSupplier checkedLsn,
             LongSupplier appliedLsn,
             ToLongFunction<CommitLevel> limitLsn,
             Clock clock) {
+        this.receivedLog = receivedLog;
         this.wal = wal;
-        this.checkedLsn = checkedLsn;
         this.appliedLsn = appliedLsn;
         this.limitLsn = limitLsn;
         this.clock = clock;
         sentNanos = clock.nanos();
-    }
-
-    long writtenLsn() {
-        return Math.min(wal.writtenLsn(), checkedLsn.getAsLong());
-    }
-
-    long flushedLsn() {
-        return Math.min(wal.flushedLsn(), checkedLsn.getAsLong());
     }
 
     /** Acknowledges on this session from now on, beginning with how things stand. */
@@ -121,11 +113,12 @@ final class Acknowledger implements WalListener {
     // now and before.
 
     private long written() {
-        return Math.max(sentWrittenLsn, Math.min(writtenLsn(), limitLsn.applyAsLong(CommitLevel.REMOTE_WRITE)));
+        return Math.max(
+                sentWrittenLsn, Math.min(receivedLog.writtenLsn(), limitLsn.applyAsLong(CommitLevel.REMOTE_WRITE)));
     }
 
     private long flushed() {
-        return Math.max(sentFlushedLsn, Math.min(flushedLsn(), limitLsn.applyAsLong(CommitLevel.ON)));
+        return Math.max(sentFlushedLsn, Math.min(receivedLog.flushedLsn(), limitLsn.applyAsLong(CommitLevel.ON)));
     }
 
     private long applied() {
@@ -160,9 +153,5 @@ final class Acknowledger implements WalListener {
                 full ? Reason.DISK_FULL : Reason.RECOVERED,
                 wal.flushedLsn(),
                 full ? detail : "there is room on the disk again: " + detail);
-    }
-
-    synchronized boolean isDiskFull() {
-        return fullDisk != null;
     }
 }

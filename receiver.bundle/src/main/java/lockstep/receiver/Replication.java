@@ -37,14 +37,15 @@ import lockstep.wal.WalStatistics;
  * The parts of a standby that has WAL: they are made together, and end together. {@code lockstep.receiver} in one picture:
  *
  * <pre>
- *   Upstream ──messages──▶ WalReceiver ──▶ Wal (buffers, writer, segments) ──flushed──▶ Acknowledger ──▶ primary
- *                                           │ │                                  └▶ Downstream ──▶ standbys of this one
- *                                           │ reads: memory, or files when behind
- *                          Prefetcher ┄┄▶ ContinuousRedo ──▶ resource managers
- *                                           │ checkpoint records
- *                                         Restartpoints ──▶ control file, recycling
- *
- *   WalSupply: before each round through the endpoints, hands WAL of the archive to the WalReceiver
+ *   Upstream ──messages──▶ WalReceiver ──WAL──▶ ReceivedLog ◀──WAL── ArchivedWal ◀──segments── WalSupply
+ *                               └▶ Agreement ──cuts──▲ │
+ *                                                      ▼
+ *                                Wal (buffers, writer, segments) ──flushed──▶ Acknowledger ──▶ primary
+ *                                 │ │                                  └▶ Downstream ──▶ standbys of this one
+ *                                 │ reads: memory, or files when behind
+ *                Prefetcher ┄┄▶ ContinuousRedo ──▶ resource managers
+ *                                 │ checkpoint records
+ *                               Restartpoints ──▶ control file, recycling
  * </pre>
  */
 final class Replication implements AutoCloseable {
@@ -67,8 +68,9 @@ final class Replication implements AutoCloseable {
     private final WalStatistics statistics;
     private final Redo redo;
     private final ContinuousRedo continuousRedo;
-    private final WalReceiver receiver;
+    private final ReceivedLog receivedLog;
     private final WalSupply supply;
+    private final WalReceiver receiver;
     private final Prefetcher prefetcher;
     private Worker restartpointWorker;
     private Worker prefetchWorker;
@@ -130,25 +132,36 @@ final class Replication implements AutoCloseable {
                 ? Optional.of(new CheckedLog(passed, this::settledLsn))
                 : Optional.empty();
         continuousRedo = new ContinuousRedo(redo, target, this::appliableLsn, this::applied, checked);
+        WalIdentity identity = walConfig.identity();
+        receivedLog = new ReceivedLog(
+                control,
+                wal,
+                identity,
+                continuousRedo,
+                checked,
+                marks,
+                downstream,
+                workers,
+                scan.lastRecordLsn(),
+                rewind.isRequested() ? file.redoLsn() : Math.max(file.appliableLsn(), marks.primaryFlushedLsn()));
+        ArchivedWal archived = new ArchivedWal(control, wal, identity, receivedLog, downstream);
+        supply = new WalSupply(config, archive, archived, receivedLog, continuousRedo, control, identity, disk);
         receiver = new WalReceiver(
                 config,
                 control,
                 wal,
-                walConfig.identity(),
+                identity,
+                receivedLog,
+                new Agreement(
+                        control, wal, identity, receivedLog, archived, continuousRedo, upstream, downstream, rewind),
+                supply,
                 continuousRedo,
-                checked,
-                marks,
                 missing,
                 upstream,
                 downstream,
-                rewind,
                 succession,
                 workers,
-                clock,
-                scan.lastRecordLsn(),
-                rewind.isRequested() ? file.redoLsn() : Math.max(file.appliableLsn(), marks.primaryFlushedLsn()),
-                this::beforeRound);
-        supply = new WalSupply(config, archive, receiver, continuousRedo, control, walConfig.identity(), disk);
+                clock);
         wal.addListener(new WalListener() {
             @Override
             public void flushed(long lsn) {
@@ -189,23 +202,19 @@ final class Replication implements AutoCloseable {
     }
 
     private long appliableLsn() {
-        return receiver.appliableLsn();
-    }
-
-    private long beforeRound() {
-        return supply.beforeRound();
+        return receivedLog.appliableLsn();
     }
 
     private long settledLsn() {
-        return receiver.settledLsn();
+        return receivedLog.settledLsn();
     }
 
     private long flushedLsn() {
-        return receiver.acks().flushedLsn();
+        return receivedLog.flushedLsn();
     }
 
     private long primaryFlushedLsn() {
-        return receiver.primaryFlushedLsn();
+        return receivedLog.primaryFlushedLsn();
     }
 
     private void applied() {
@@ -272,6 +281,10 @@ final class Replication implements AutoCloseable {
         return continuousRedo;
     }
 
+    ReceivedLog receivedLog() {
+        return receivedLog;
+    }
+
     WalReceiver receiver() {
         return receiver;
     }
@@ -297,7 +310,7 @@ final class Replication implements AutoCloseable {
     }
 
     Optional<MissingRange> missingRange() {
-        return missing.missing(receiver.acks().flushedLsn());
+        return missing.missing(receivedLog.flushedLsn());
     }
 
     ControlFile control() {
@@ -310,20 +323,20 @@ final class Replication implements AutoCloseable {
                 receiver.startLsn(),
                 control.get().timeline(),
                 wal.filledLsn(),
-                receiver.acks().writtenLsn(),
-                receiver.acks().flushedLsn(),
+                receivedLog.writtenLsn(),
+                receivedLog.flushedLsn(),
                 control.get().timeline(),
                 receiver.sentMicros(),
                 upstream.heardMicros(),
                 receiver.latestEndLsn(),
-                receiver.primaryFlushedLsn(),
+                receivedLog.primaryFlushedLsn(),
                 upstream.endpoint(),
                 upstream.peer(),
                 Standby.conninfo(config.get()),
                 config.get().slotName(),
                 upstream.sessions(),
                 receiver.corruptions(),
-                receiver.acks().isDiskFull(),
+                receivedLog.isDiskFull(),
                 upstream.lastError(),
                 control.get().format().toString(),
                 statistics.total());
@@ -349,6 +362,7 @@ final class Replication implements AutoCloseable {
         slots.save();
         wal.close();
         receiver.close();
+        receivedLog.close();
         marks.close();
         redo.close();
     }

@@ -679,7 +679,7 @@ final class Standby implements StandbyControl, Movable, AutoCloseable {
     /** Gives up what is here past the place where recovery has ended. */
     private long promoteAtTarget(Promotion asked) throws IOException {
         int timeline = replication.nextTimeline();
-        replication.receiver().endAt(redo.appliedLsn());
+        replication.receivedLog().endAt(redo.appliedLsn());
         return promoted(asked, replication.promote(disk, timeline, asked.reason()));
     }
 
@@ -692,7 +692,7 @@ final class Standby implements StandbyControl, Movable, AutoCloseable {
             return redo.state() == RedoState.RUNNING ? next : Step.AGAIN;
         }
         if (keptLsn == 0) {
-            keptLsn = replication.receiver().keepAll();
+            keptLsn = replication.receivedLog().keepAll();
             return Step.AGAIN;
         }
         long consistentLsn = replication.control().appliableLsn();
@@ -757,7 +757,7 @@ final class Standby implements StandbyControl, Movable, AutoCloseable {
 
     private long follow() {
         boolean nothingMoreComes = replication.supply().source() == WalSupply.Source.END
-                && replication.receiver().isAllFlushed();
+                && replication.receivedLog().isAllFlushed();
         long next = redo.run();
         if (recoveryEnded) {
             return next;

@@ -8,7 +8,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import lockstep.io.Clock;
 import lockstep.io.Step;
 import lockstep.io.Worker;
@@ -20,7 +19,6 @@ import lockstep.transport.api.Message.MoveRequest;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Session;
-import lockstep.transport.api.SessionHandler;
 import lockstep.transport.api.Transport;
 import lockstep.transport.api.TransportException;
 import org.slf4j.Logger;
@@ -28,9 +26,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps one session with a primary open: tries the endpoints of {@code primary_conninfo} in order, watches over silence,
- * and opens the next session when one ends, through whatever transport then serves the endpoint's scheme.
+ * and opens the next session when one ends, through whatever transport then serves the endpoint's scheme. Whom to try next and when
+ * is for {@link Round} to say; a session is a {@link Link}, and the wish to have another is a {@link Move}.
  *
- * <p><b>Idea.</b> There is one session, and the next is opened when that one has said {@link SessionHandler#closed}. So the
+ * <p><b>Idea.</b> There is one session, and the next is opened when that one has said {@link Link#closed}. So the
  * {@link Conversation} above knows at each moment whom it talks to, and when it begins anew nobody is still at work on the
  * last.
  *
@@ -54,21 +53,15 @@ import org.slf4j.LoggerFactory;
  *   any          close                                               STOPPED
  * </pre>
  *
- * <p><b>When the next try is due.</b> A primary or transport that was there a moment ago is most likely back in a moment:
- * after a session that worked the first tries follow each other within milliseconds, each pause twice the one before, up to
- * {@code wal_retrieve_retry_interval}. What a session was ended for on purpose waits the whole interval.
- *
  * <p><b>Threads.</b> Sessions are opened and timers watched on the worker {@code wal-receiver}; messages come on threads of
  * the transport. <b>Locks.</b> {@code this} guards the fields marked so, and is held while nothing else is called. {@link
  * #turn}, taken before it, is held while the conversation hears of a session.
  */
-final class Upstream implements Step, Transports.Listener, AutoCloseable {
+final class Upstream implements Step, Link.Listener, Transports.Listener, AutoCloseable {
     /** A transport delivers what was sent before within a second, and then ends the session. */
     private static final long CLOSE_WAIT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
     private static final long CLOSE_LOOK_NANOS = TimeUnit.MICROSECONDS.toNanos(100);
-
-    private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
     /** How long a successor has to catch up. */
     private static final long SUCCESSION_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -84,15 +77,13 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private volatile Worker worker;
 
     // Guarded by this; volatile where status looks.
+    private final Round round;
     private volatile ReceiverState state = ReceiverState.STOPPED;
     private volatile Link link;
     private volatile Link successor;
     private volatile Move move;
     private volatile String lastError = "";
     private volatile String lastEndpoint = "";
-    private int nextEndpoint;
-    private long retryAtNanos;
-    private long pauseNanos = FIRST_PAUSE_NANOS;
     private final AtomicLong sessions = new AtomicLong();
 
     private final Object turn = new Object();
@@ -100,36 +91,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     /** Whose message the conversation is hearing; guarded by {@link #turn}. */
     private Link speaking;
 
-    /** The endpoints that the last round goes through. */
-    private volatile List<Endpoint> endpoints;
-
-    /** The wish to be elsewhere, until it is met or given up. */
-    private static final class Move {
-        private final List<Endpoint> targets;
-        private final boolean lasting;
-        private final CompletableFuture<Endpoint> done = new CompletableFuture<>();
-        private int next;
-        private long retryAtNanos;
-        private volatile String problem = "";
-
-        /**
-         * Wishes to be at the first of these that can be used.
-         *
-         * @param lasting whether it is tried until it succeeds
-         */
-        Move(List<Endpoint> targets, boolean lasting) {
-            this.targets = targets;
-            this.lasting = lasting;
-        }
-
-        void giveUp(String why) {
-            done.completeExceptionally(new IllegalStateException(why));
-        }
-    }
-
     Upstream(Supplier<StandbyConfig> config, Transports transports, Workers workers, Clock clock) {
         this.config = config;
-        endpoints = config.get().primaries();
+        round = new Round(config, clock);
         this.transports = transports;
         this.workers = workers;
         this.clock = clock;
@@ -139,8 +103,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     void start(Conversation first) {
         conversation = first;
         synchronized (this) {
-            nextEndpoint = 0;
-            pauseNanos = FIRST_PAUSE_NANOS;
+            round.begin();
+            round.hurry();
             lastError = "";
             move = null;
             last = false;
@@ -155,8 +119,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         synchronized (turn) {
             conversation = next;
             Link open = link;
-            if (open != null && open.session != null && !open.ending) {
-                next.begin(open.session);
+            if (open != null && !open.isEnding()) {
+                open.session().ifPresent(next::begin);
             }
         }
         wake();
@@ -170,21 +134,14 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         List<Endpoint> now = config.get().primaries();
         Move before;
         synchronized (this) {
-            if (now.equals(endpoints)) {
+            if (now.equals(round.endpoints())) {
                 return;
             }
             before = move;
-            endpoints = now;
-            nextEndpoint = 0;
-            pauseNanos = FIRST_PAUSE_NANOS;
-            if (state == ReceiverState.WAITING) {
-                retryAtNanos = clock.nanos();
-            }
+            round.goThrough(now);
             Link open = link;
             if (open != null) {
-                int present = now.indexOf(open.endpoint);
-                List<Endpoint> better = present < 0 ? now : now.subList(0, present);
-                move = better.isEmpty() ? null : new Move(better, present < 0);
+                move = Move.toBetter(now, open.endpoint()).orElse(null);
             }
         }
         if (before != null) {
@@ -197,7 +154,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     void introduceAnew(String cause) {
         Link open = link;
         if (open != null) {
-            open.worked = true;
+            open.worked();
             open.end(cause);
         }
     }
@@ -211,7 +168,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
      */
     CompletableFuture<Endpoint> moveTo(String scheme) {
         try {
-            return wish(scheme).done;
+            return wish(scheme).done();
         } catch (IllegalStateException e) {
             return CompletableFuture.failedFuture(e);
         } finally {
@@ -221,39 +178,28 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     private synchronized Move wish(String scheme) {
         Link open = link;
-        if (open != null && open.endpoint.scheme().equals(scheme)) {
-            throw new IllegalStateException("it is connected through " + open.endpoint + " already");
+        if (open != null && open.endpoint().scheme().equals(scheme)) {
+            throw new IllegalStateException("it is connected through " + open.endpoint() + " already");
         }
-        if (move != null && !move.lasting && !move.done.isDone()) {
+        if (move != null && !move.isLasting() && !move.isSettled()) {
             throw new IllegalStateException("it is moving already");
         }
-        boolean anyOther = scheme.equals(MoveRequest.ANY_OTHER);
-        List<Endpoint> targets = endpoints.stream()
-                .filter(endpoint -> anyOther
-                        ? open == null || !endpoint.scheme().equals(open.endpoint.scheme())
-                        : endpoint.scheme().equals(scheme))
-                .toList();
-        if (targets.isEmpty()) {
-            throw new IllegalStateException("its primary_conninfo names no endpoint "
-                    + (anyOther ? "of another transport" : scheme + "://…") + ", only "
-                    + endpoints.stream().map(Endpoint::toString).collect(Collectors.joining(", "))
-                    + ". Add one there: \"set primary_conninfo\" on the standby");
-        }
-        move = new Move(targets, false);
+        move = Move.toTransport(
+                scheme, round.endpoints(), Optional.ofNullable(open).map(Link::endpoint));
         return move;
     }
 
     /** As {@link lockstep.transports.Movable#leave}. */
     Optional<CompletableFuture<Endpoint>> leave(String scheme) {
         Link open = link;
-        if (open == null || !open.endpoint.scheme().equals(scheme)) {
+        if (open == null || !open.endpoint().scheme().equals(scheme)) {
             return Optional.empty();
         }
         return Optional.of(
                 state == ReceiverState.STREAMING && conversation.canMove()
                         ? moveTo(MoveRequest.ANY_OTHER)
                         : CompletableFuture.failedFuture(new IllegalStateException(
-                                "it does not stream from " + open.endpoint + " now, and moves only while it does")));
+                                "it does not stream from " + open.endpoint() + " now, and moves only while it does")));
     }
 
     private void become(ReceiverState next, String reason) {
@@ -270,8 +216,117 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     /** Whether several tries have failed already, of which the first has been told. */
     private boolean isTryingOn() {
-        return pauseNanos > 2 * FIRST_PAUSE_NANOS
-                && (state == ReceiverState.STARTING || state == ReceiverState.WAITING);
+        return round.hasFailedOften() && (state == ReceiverState.STARTING || state == ReceiverState.WAITING);
+    }
+
+    // What comes over sessions, on their threads.
+
+    @Override
+    public void received(Link from, Session session, Message message) {
+        synchronized (turn) {
+            if (!from.isEnding()) {
+                speaking = from;
+                hear(from, session, message);
+            }
+        }
+    }
+
+    private void hear(Link from, Session session, Message message) {
+        try {
+            if (message instanceof Refusal refusal) {
+                refused(from, refusal);
+            } else {
+                if (state == ReceiverState.STREAMING) {
+                    from.worked();
+                }
+                conversation.received(session, message);
+            }
+        } catch (IOException e) {
+            log.error("WAL receiver: {}", e.getMessage(), e);
+            backOff(e.getMessage());
+        } finally {
+            speaking = null;
+        }
+    }
+
+    private void refused(Link by, Refusal refusal) {
+        String problem = "the primary at " + by.endpoint() + " refuses: " + refusal.text();
+        by.failed(problem);
+        if (by != successor) {
+            failed(problem);
+        }
+        by.end("refused: " + refusal.text());
+    }
+
+    @Override
+    public void endOfBatch() {
+        conversation.endOfBatch();
+    }
+
+    @Override
+    public void closed(Link ended, String cause) {
+        synchronized (turn) {
+            if (link == ended) {
+                presentClosed(ended, cause);
+            } else if (successor == ended) {
+                successorClosed(ended, cause);
+            } else {
+                return;
+            }
+        }
+        wake();
+    }
+
+    private void successorClosed(Link ended, String cause) {
+        log.info("WAL receiver: the session with {} has ended before it could be used: {}", ended.endpoint(), cause);
+        conversation.ended(ended.session().orElse(null));
+        synchronized (this) {
+            successor = null;
+            if (move != null) {
+                move.failed(
+                        ended.problem().isEmpty()
+                                ? "the session with " + ended.endpoint() + " has ended: " + cause
+                                : ended.problem());
+            }
+        }
+    }
+
+    private void presentClosed(Link ended, String cause) {
+        log.info("WAL receiver: the session with {} has ended: {}", ended.endpoint(), cause);
+        boolean goesOn = conversation.ended(ended.session().orElse(null));
+        Move met = null;
+        Link next;
+        synchronized (this) {
+            link = successor;
+            next = successor;
+            successor = null;
+            if (link != null && state == ReceiverState.STREAMING) {
+                met = move;
+                move = null;
+                round.begin();
+                lastEndpoint = next.endpoint().toString();
+                if (!goesOn) {
+                    become(ReceiverState.STARTING, cause);
+                }
+            } else if (state == ReceiverState.STREAMING) {
+                if (ended.isToBackOffFrom()) {
+                    waitFor(round.pauseLong());
+                } else if (ended.hasWorked()) {
+                    round.hurry();
+                    become(ReceiverState.RESTARTING, cause);
+                } else {
+                    waitFor(round.pause());
+                }
+            } else if (state == ReceiverState.STARTING && ended.isToBackOffFrom()) {
+                round.giveUp();
+            }
+            if (lastError.isEmpty()) {
+                lastError = cause;
+            }
+        }
+        if (met != null) {
+            met.met(next.endpoint());
+        }
     }
 
     // What conversations say, on the session's thread.
@@ -306,11 +361,8 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         if (heard == null || heard != successor) {
             lastError = text;
         }
-        if (heard != null && heard.session != null) {
-            heard.session.send(new Refusal(code, text));
-            heard.problem = text;
-            heard.backOff = true;
-            heard.end(text);
+        if (heard != null) {
+            heard.refuse(new Refusal(code, text));
         }
     }
 
@@ -322,7 +374,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private void endLinks(String cause, boolean backOff) {
         for (Link open : new Link[] {successor, link}) {
             if (open != null) {
-                open.backOff |= backOff;
+                if (backOff) {
+                    open.backOff();
+                }
                 open.end(cause);
             }
         }
@@ -331,13 +385,13 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     /** Returns whether the session that is heard is about to end, so that what came over it need not be stored. */
     boolean isEnding() {
         Link heard = speaking;
-        return heard == null || heard.ending;
+        return heard == null || heard.isEnding();
     }
 
     /** Returns the endpoint of the session that is heard. */
     String speaker() {
         Link heard = speaking;
-        return heard == null ? lastEndpoint : heard.endpoint.toString();
+        return heard == null ? lastEndpoint : heard.endpoint().toString();
     }
 
     /** The successor that is heard has all that the present session has, and takes its place. */
@@ -350,15 +404,15 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             successor = null;
             met = move;
             move = null;
-            lastEndpoint = next.endpoint.toString();
+            lastEndpoint = next.endpoint().toString();
             lastError = "";
             sessions.incrementAndGet();
         }
-        next.worked = true;
-        log.info("WAL receiver: moved from {} to {} {}", before.endpoint, next.endpoint, where);
-        before.end("moved to " + next.endpoint);
+        next.worked();
+        log.info("WAL receiver: moved from {} to {} {}", before.endpoint(), next.endpoint(), where);
+        before.end("moved to " + next.endpoint());
         if (met != null) {
-            met.done.complete(next.endpoint);
+            met.met(next.endpoint());
         }
     }
 
@@ -372,15 +426,15 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
                     return UNTIL_WOKEN;
                 }
                 case WAITING -> {
-                    long left = retryAtNanos - clock.nanos();
+                    long left = round.leftNanos();
                     if (left > 0) {
                         return left;
                     }
-                    nextEndpoint = 0;
+                    round.begin();
                     become(ReceiverState.STARTING, "the next try is due");
                 }
                 case RESTARTING -> {
-                    nextEndpoint = 0;
+                    round.begin();
                     become(ReceiverState.STARTING, "it opens the next session");
                 }
                 case STARTING, STREAMING -> {}
@@ -397,24 +451,24 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             }
             return elsewhere;
         }
-        return open.ending ? UNTIL_WOKEN : Math.min(conversation.tick(), Math.min(watch(open), goOnMoving()));
+        return open.isEnding() ? UNTIL_WOKEN : Math.min(conversation.tick(), Math.min(watch(open), goOnMoving()));
     }
 
     private synchronized boolean isRoundBegun() {
-        return nextEndpoint > 0;
+        return round.isBegun();
     }
 
     private void connect() {
-        Endpoint endpoint;
+        Optional<Endpoint> endpoint;
         synchronized (this) {
-            if (nextEndpoint >= endpoints.size()) {
-                roundFailed(pauseNanos);
+            endpoint = round.next();
+            if (endpoint.isEmpty()) {
+                waitFor(round.pause());
                 return;
             }
-            endpoint = endpoints.get(nextEndpoint++);
         }
-        lastEndpoint = endpoint.toString();
-        open(endpoint, opening -> link = opening, conversation::begin).ifPresent(this::failed);
+        lastEndpoint = endpoint.get().toString();
+        open(endpoint.get(), opening -> link = opening, conversation::begin).ifPresent(this::failed);
     }
 
     /**
@@ -430,10 +484,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             return Optional.of("cannot reach " + endpoint + ": no transport for \"" + endpoint.scheme()
                     + "\" is here. Install and start its bundle");
         }
-        Link opening = new Link(transport.get(), endpoint);
+        Link opening = new Link(transport.get(), endpoint, config, this, clock);
         place.accept(opening);
+        Session session;
         try {
-            opening.session = transport.get().connect(endpoint, opening);
+            session = opening.open();
         } catch (TransportException e) {
             place.accept(null);
             return Optional.of(e.getMessage());
@@ -442,11 +497,11 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             log.error("the transport for {} has a defect", endpoint, e);
             return Optional.of("cannot reach " + endpoint + ": its transport failed with " + e);
         }
-        if (state == ReceiverState.STOPPED || opening.ending) {
+        if (state == ReceiverState.STOPPED || opening.isEnding()) {
             opening.end("the standby is being stopped");
         } else {
             synchronized (turn) {
-                begin.accept(opening.session);
+                begin.accept(session);
             }
         }
         return Optional.empty();
@@ -456,11 +511,12 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     private long goOnMoving() {
         Link next = successor;
         if (next != null) {
-            long left = SUCCESSION_NANOS - (clock.nanos() - next.openedNanos);
+            long left = SUCCESSION_NANOS - next.ageNanos();
             if (left <= 0) {
-                next.problem = "the session with " + next.endpoint + " has not caught up within "
+                String why = "the session with " + next.endpoint() + " has not caught up within "
                         + TimeUnit.NANOSECONDS.toSeconds(SUCCESSION_NANOS) + " s";
-                next.end(next.problem);
+                next.failed(why);
+                next.end(why);
                 return UNTIL_WOKEN;
             }
             return left;
@@ -469,39 +525,39 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         if (wanted == null || last || state != ReceiverState.STREAMING || !conversation.canMove()) {
             return UNTIL_WOKEN;
         }
-        if (wanted.done.isDone()) {
+        if (wanted.isSettled()) {
             synchronized (this) {
                 move = move == wanted ? null : move;
             }
             return UNTIL_WOKEN;
         }
-        long left = wanted.retryAtNanos == 0 ? 0 : wanted.retryAtNanos - clock.nanos();
+        long left = wanted.leftNanos(clock.nanos());
         if (left > 0) {
             return left;
         }
-        if (wanted.next == wanted.targets.size()) {
+        Optional<Endpoint> target = wanted.nextTarget();
+        if (target.isEmpty()) {
             return cannotMove(wanted);
         }
-        Endpoint target = wanted.targets.get(wanted.next++);
-        log.info("WAL receiver: moving to {}", target);
-        open(target, opening -> successor = opening, conversation::beginSuccessor)
-                .ifPresent(why -> wanted.problem = why);
+        log.info("WAL receiver: moving to {}", target.get());
+        open(target.get(), opening -> successor = opening, conversation::beginSuccessor)
+                .ifPresent(wanted::failed);
         return AGAIN;
     }
 
     private long cannotMove(Move wanted) {
-        log.warn("WAL receiver: it stays with {}: {}", lastEndpoint, wanted.problem);
-        if (wanted.lasting) {
-            wanted.next = 0;
-            wanted.retryAtNanos = clock.nanos() + retryIntervalNanos();
-            return retryIntervalNanos();
+        log.warn("WAL receiver: it stays with {}: {}", lastEndpoint, wanted.problem());
+        if (wanted.isLasting()) {
+            long pause = round.retryIntervalNanos();
+            wanted.tryAgainAt(clock.nanos() + pause);
+            return pause;
         }
         synchronized (this) {
             if (move == wanted) {
                 move = null;
             }
         }
-        wanted.giveUp(wanted.problem);
+        wanted.giveUp(wanted.problem());
         return UNTIL_WOKEN;
     }
 
@@ -514,27 +570,20 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         }
     }
 
-    private void roundFailed(long nanos) {
-        long pause = Math.min(nanos, retryIntervalNanos());
-        pauseNanos = Math.min(2 * pause, retryIntervalNanos());
-        retryAtNanos = clock.nanos() + pause;
+    private void waitFor(long pauseNanos) {
         become(
                 ReceiverState.WAITING,
-                (endpoints.isEmpty() ? "there is no primary" : "no primary can be used") + "; next try in "
-                        + TimeUnit.NANOSECONDS.toMillis(pause) + " ms");
-    }
-
-    private long retryIntervalNanos() {
-        return TimeUnit.MILLISECONDS.toNanos(config.get().retrieveRetryIntervalMs());
+                (round.endpoints().isEmpty() ? "there is no primary" : "no primary can be used") + "; next try in "
+                        + TimeUnit.NANOSECONDS.toMillis(pauseNanos) + " ms");
     }
 
     /** Watches over the primary's silence; returns when to look again. */
     private long watch(Link open) {
         long timeout = TimeUnit.MILLISECONDS.toNanos(config.get().receiverTimeoutMs());
-        if (timeout == 0 || open.busy) {
-            return timeout == 0 ? UNTIL_WOKEN : timeout / 2;
+        if (timeout == 0) {
+            return UNTIL_WOKEN;
         }
-        long silent = clock.nanos() - open.heardNanos;
+        long silent = open.silentNanos();
         if (silent >= timeout) {
             String cause = "nothing heard from the primary at " + lastEndpoint + " for "
                     + TimeUnit.NANOSECONDS.toMillis(silent) + " ms (wal_receiver_timeout)";
@@ -543,8 +592,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             return UNTIL_WOKEN;
         }
         if (silent >= timeout / 2) {
-            if (!open.probed) {
-                open.probed = true;
+            if (open.wantsProbe()) {
                 conversation.probe();
             }
             return timeout - silent;
@@ -565,10 +613,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     @Override
     public void arrived(Transport transport) {
         synchronized (this) {
-            pauseNanos = FIRST_PAUSE_NANOS;
-            if (state == ReceiverState.WAITING) {
-                retryAtNanos = clock.nanos();
-            }
+            round.hurry();
         }
         wake();
     }
@@ -576,72 +621,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
     @Override
     public void left(Transport transport) {
         for (Link open : new Link[] {successor, link}) {
-            if (open != null && open.transport == transport) {
+            if (open != null && open.isThrough(transport)) {
                 open.end("transport withdrawn");
             }
-        }
-    }
-
-    private void closed(Link ended, String cause) {
-        synchronized (turn) {
-            if (link == ended) {
-                presentClosed(ended, cause);
-            } else if (successor == ended) {
-                successorClosed(ended, cause);
-            } else {
-                return;
-            }
-        }
-        wake();
-    }
-
-    private void successorClosed(Link ended, String cause) {
-        log.info("WAL receiver: the session with {} has ended before it could be used: {}", ended.endpoint, cause);
-        conversation.ended(ended.session);
-        synchronized (this) {
-            successor = null;
-            if (move != null) {
-                move.problem = ended.problem.isEmpty()
-                        ? "the session with " + ended.endpoint + " has ended: " + cause
-                        : ended.problem;
-            }
-        }
-    }
-
-    private void presentClosed(Link ended, String cause) {
-        log.info("WAL receiver: the session with {} has ended: {}", ended.endpoint, cause);
-        boolean goesOn = conversation.ended(ended.session);
-        Move met = null;
-        Link next;
-        synchronized (this) {
-            link = successor;
-            next = successor;
-            successor = null;
-            if (link != null && state == ReceiverState.STREAMING) {
-                met = move;
-                move = null;
-                nextEndpoint = 0;
-                lastEndpoint = link.endpoint.toString();
-                if (!goesOn) {
-                    become(ReceiverState.STARTING, cause);
-                }
-            } else if (state == ReceiverState.STREAMING) {
-                if (ended.worked && !ended.backOff) {
-                    pauseNanos = FIRST_PAUSE_NANOS;
-                    become(ReceiverState.RESTARTING, cause);
-                } else {
-                    roundFailed(ended.backOff ? retryIntervalNanos() : pauseNanos);
-                }
-            } else if (state == ReceiverState.STARTING && ended.backOff) {
-                nextEndpoint = endpoints.size();
-                pauseNanos = retryIntervalNanos();
-            }
-            if (lastError.isEmpty()) {
-                lastError = cause;
-            }
-        }
-        if (met != null) {
-            met.done.complete(next.endpoint);
         }
     }
 
@@ -657,7 +639,7 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
             next = successor;
             wanted = move;
             if (open != null) {
-                open.ending = true;
+                open.beginEnd();
             }
             become(ReceiverState.STOPPED, "the standby is being stopped");
         }
@@ -667,9 +649,9 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
         if (next != null) {
             next.end("the standby is being stopped");
         }
-        if (open != null && open.session != null) {
+        if (open != null && open.session().isPresent()) {
             conversation.leave();
-            open.session.close("the standby is being stopped");
+            open.end("the standby is being stopped");
         }
         if (worker != null) {
             worker.close();
@@ -696,13 +678,14 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     String peer() {
         Link open = link;
-        Session session = open == null ? null : open.session;
-        return session == null ? "" : session.peer().address();
+        return open == null
+                ? ""
+                : open.session().map(session -> session.peer().address()).orElse("");
     }
 
     long heardMicros() {
         Link open = link;
-        return open == null ? 0 : open.heardMicros;
+        return open == null ? 0 : open.heardMicros();
     }
 
     long sessions() {
@@ -711,103 +694,5 @@ final class Upstream implements Step, Transports.Listener, AutoCloseable {
 
     String lastError() {
         return lastError;
-    }
-
-    /** One session, from its opening to its end. */
-    private final class Link implements SessionHandler {
-        private final Transport transport;
-        private final Endpoint endpoint;
-        private final long openedNanos = clock.nanos();
-        private volatile Session session;
-        private volatile String problem = "";
-        private volatile long heardNanos = clock.nanos();
-        private volatile long heardMicros;
-
-        /** A message is being worked on; while the disk is full that may take long, and is no silence of the primary. */
-        private volatile boolean busy;
-
-        private volatile boolean probed;
-        private volatile boolean ending;
-        private volatile boolean backOff;
-        private volatile boolean worked;
-
-        Link(Transport transport, Endpoint endpoint) {
-            this.transport = transport;
-            this.endpoint = endpoint;
-        }
-
-        @Override
-        public String localName() {
-            return config.get().name();
-        }
-
-        void end(String cause) {
-            ending = true;
-            Session open = session;
-            if (open != null) {
-                open.close(cause);
-            }
-        }
-
-        @Override
-        public void received(Session from, Message message) {
-            session = from;
-            busy = true;
-            probed = false;
-            heardMicros = clock.micros();
-            try {
-                synchronized (turn) {
-                    if (!ending) {
-                        speaking = this;
-                        hear(from, message);
-                    }
-                }
-            } finally {
-                heardNanos = clock.nanos();
-                busy = false;
-            }
-        }
-
-        private void hear(Session from, Message message) {
-            try {
-                if (message instanceof Refusal refusal) {
-                    refused(refusal);
-                } else {
-                    if (state == ReceiverState.STREAMING) {
-                        worked = true;
-                    }
-                    conversation.received(from, message);
-                }
-            } catch (IOException e) {
-                log.error("WAL receiver: {}", e.getMessage(), e);
-                Upstream.this.backOff(e.getMessage());
-            } finally {
-                speaking = null;
-            }
-        }
-
-        private void refused(Refusal refusal) {
-            problem = "the primary at " + endpoint + " refuses: " + refusal.text();
-            if (this != successor) {
-                failed(problem);
-            }
-            end("refused: " + refusal.text());
-        }
-
-        @Override
-        public void endOfBatch() {
-            busy = true;
-            try {
-                conversation.endOfBatch();
-            } finally {
-                heardNanos = clock.nanos();
-                busy = false;
-            }
-        }
-
-        @Override
-        public void closed(String cause) {
-            Upstream.this.closed(this, cause);
-        }
     }
 }

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Where the next WAL comes from: what is in {@code pg_wal}, the archive, a primary, in turn.
  *
- * <p><b>Idea.</b> A segment from the archive takes the same way as WAL from a primary: through the receiver's checks into the WAL
+ * <p><b>Idea.</b> A segment from the archive takes the same way as WAL from a primary: through the same checks into the WAL
  * buffers, and from there to {@code pg_wal} and to redo. So there is one WAL and one end of it, whatever its parts came from, and
  * redo, restartpoints and recycling know of no archive. What is archived had been flushed by the primary; so it may be redone, as
  * soon as it is on this disk.
@@ -74,7 +74,8 @@ final class WalSupply {
 
     private final Supplier<StandbyConfig> config;
     private final Optional<Archive> archive;
-    private final WalReceiver receiver;
+    private final ArchivedWal archived;
+    private final ReceivedLog receivedLog;
     private final ContinuousRedo redo;
     private final ControlStore control;
     private final WalIdentity identity;
@@ -91,14 +92,16 @@ final class WalSupply {
     WalSupply(
             Supplier<StandbyConfig> config,
             Optional<Archive> archive,
-            WalReceiver receiver,
+            ArchivedWal archived,
+            ReceivedLog receivedLog,
             ContinuousRedo redo,
             ControlStore control,
             WalIdentity identity,
             Disk disk) {
         this.config = config;
         this.archive = archive;
-        this.receiver = receiver;
+        this.archived = archived;
+        this.receivedLog = receivedLog;
         this.redo = redo;
         this.control = control;
         this.disk = disk;
@@ -119,7 +122,7 @@ final class WalSupply {
             become(Source.STREAM, "there is no archive");
             return 0;
         }
-        if (receiver.aheadOfRedoBytes() > (long) SEGMENTS_AHEAD * layout.segmentBytes()) {
+        if (receivedLog.aheadOfRedoBytes() > (long) SEGMENTS_AHEAD * layout.segmentBytes()) {
             return LOOK_NANOS;
         }
         become(Source.ARCHIVE, "restore_command is asked");
@@ -143,7 +146,7 @@ final class WalSupply {
 
     /** Restores the segment with the first WAL that is not known to be the primary's; returns whether that brought WAL. */
     private boolean restoreNext(Archive from) throws IOException {
-        long lsn = receiver.neededFromArchiveLsn();
+        long lsn = archived.neededLsn();
         long segment = layout.segmentOf(lsn);
         String name = identity.segmentName(segment);
         if (!restore(from, name)) {
@@ -151,18 +154,18 @@ final class WalSupply {
         }
         boolean whole;
         try (DiskFile restored = disk.openForReading(Archive.RESTORED)) {
-            whole = receiver.takeArchived(restored, () -> stopped);
+            whole = archived.take(restored, () -> stopped);
         }
         String next = identity.segmentName(segment + 1);
         if (!whole && restore(from, next) && isWritten(segment + 1)) {
             throw new WalCorruptionException(
                     name,
-                    receiver.lastCheckedLsn(),
+                    receivedLog.checkedLsn(),
                     "the archived segment has no WAL from there on, but " + next + " is in the archive and has");
         }
         disk.delete(Archive.RESTORED);
         problem = "";
-        return receiver.neededFromArchiveLsn() > lsn;
+        return archived.neededLsn() > lsn;
     }
 
     /** Goes over to the timeline that recovery shall follow, if that is another one; returns whether it is. */
@@ -176,13 +179,13 @@ final class WalSupply {
         TimelineHistory history = history(from, next)
                 .orElseThrow(() -> new RecoveryException("recovery target timeline " + next
                         + " does not exist: the archive has no " + TimelineHistory.fileName(next)));
-        if (receiver.follow(history)) {
+        if (archived.follow(history)) {
             log.info("recovery goes on on {}", history);
             return true;
         }
         String reason = "requested timeline " + next + " is not a child of this server's history: " + history
                 + "; this server has the WAL of " + identity.history() + " up to "
-                + Lsn.text(receiver.lastCheckedLsn());
+                + Lsn.text(receivedLog.checkedLsn());
         if (!wanted.latest()) {
             throw new RecoveryException(reason + ". Begin with an older base backup, or correct"
                     + " recovery_target_timeline in recovery.conf");
@@ -234,8 +237,8 @@ final class WalSupply {
             become(Source.STREAM, "the archive has no more WAL");
             return 0;
         }
-        receiver.countAll();
-        return end("the archive has no more WAL, which ends at " + Lsn.text(receiver.lastCheckedLsn()));
+        receivedLog.countAll();
+        return end("the archive has no more WAL, which ends at " + Lsn.text(receivedLog.checkedLsn()));
     }
 
     private long end(String reason) {
