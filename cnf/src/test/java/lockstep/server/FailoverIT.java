@@ -89,7 +89,8 @@ final class FailoverIT {
                 "--acked",
                 acked.toString());
         a.await(() -> isLargerThan(acked, 1000));
-        // Of two that are fed at once either may have more when the primary dies, and who has less cannot be followed by the other.
+        // Of two that are fed at once either may have more when the primary dies, and who has less cannot be followed
+        // by the other.
         networkOfC.stallAfter(0);
         a.await(networkOfC::hasStalled);
         long unknownToC = ServerProcess.lsn(a.ask("lsn", "put", "unknown to", "c", "--commit", "local"));

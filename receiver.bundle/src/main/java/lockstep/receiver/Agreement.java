@@ -226,7 +226,7 @@ final class Agreement {
                                         + Lsn.text(receivedLog.primaryFlushedLsn())
                                         + ", and it has been redone here up to " + Lsn.text(redo.appliedLsn()))
                         + ". The primary has lost WAL, or has replaced another one. If it is the one to go on with, stop this"
-                        + " server and run: lockstep rewind DIR --from " + upstream.speaker());
+                        + " server and run: lockstep rewind DIR --from '" + upstream.speaker() + "'");
     }
 
     /** Cuts off what is no part of the primary's log, at an operator's request; returns whether that could be done. */

@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Receives WAL over sessions: hands it to the log, which checks and stores it ({@link ReceivedLog}), and has it acknowledged.
  *
- * <p><b>Idea.</b> A session asks from what has been receivedLog, in the middle of a record if need be: the log goes on where it
+ * <p><b>Idea.</b> A session asks from what has been received, in the middle of a record if need be: the log goes on where it
  * stopped, so that changing the transport costs no byte twice and nothing on the disk. WAL is taken once the primary has said what
  * course its log took, and that is the one of this server ({@link Agreement}).
  *
