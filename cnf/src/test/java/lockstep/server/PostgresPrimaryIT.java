@@ -77,7 +77,7 @@ final class PostgresPrimaryIT {
 
     @Test
     void pgSetupLeavesAFileThatTheServerCanRead() {
-        postgres.sql("copy (select 1) to program 'printf \"# this line has no end\" >> "
+        postgres.sql("copy (select '# this line has no end') to program 'tr -d \"\\n\" >> "
                 + postgres.sql("select current_setting('hba_file')") + "'");
         setUp("y", "--address", "10.9.9.9");
         assertEquals("", postgres.sql("select line_number, error from pg_hba_file_rules where error is not null"));
