@@ -30,7 +30,7 @@ final class BackupFiles {
     private static final Set<String> RESERVED = Set.of(
             SegmentFiles.DIRECTORY,
             ControlFile.PATH,
-            FlushMarks.PATH,
+            SettledMark.PATH,
             MARKER,
             ReplicationSlots.DIRECTORY,
             "bundles",
@@ -83,7 +83,7 @@ final class BackupFiles {
                 }
             }
         }
-        all.append(FlushMarks.PATH).append('\n');
+        all.append(SettledMark.PATH).append('\n');
         disk.writeAtomically(MARKER, ByteBuffer.wrap(all.toString().getBytes(StandardCharsets.UTF_8)));
         removeInterrupted(disk);
     }

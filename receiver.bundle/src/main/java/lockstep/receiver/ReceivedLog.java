@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * <pre>
  *   sessions ──▶ WalReceiver ──▶┐               ┌──▶ Acknowledger, Downstream: what is checked and on the disk
  *                Agreement ──cut┤  ReceivedLog  ├──▶ ContinuousRedo: what the primary has flushed, besides
- *   archive ───▶ ArchivedWal ──▶┘               └──▶ Restartpoints, FlushMarks: what is never cut off any more
+ *   archive ───▶ ArchivedWal ──▶┘               └──▶ Restartpoints, SettledMark: what is never cut off any more
  * </pre>
  *
  * <p>Where WAL comes from is all the same here, and whether a cut may be is for others to decide.
@@ -58,7 +58,7 @@ final class ReceivedLog implements WalListener {
     private final WalIdentity identity;
     private final ContinuousRedo redo;
     private final Optional<CheckedLog> checkedLog;
-    private final FlushMarks marks;
+    private final SettledMark mark;
     private final Downstream downstream;
     private final Workers workers;
 
@@ -86,7 +86,7 @@ final class ReceivedLog implements WalListener {
             WalIdentity identity,
             ContinuousRedo redo,
             Optional<CheckedLog> checkedLog,
-            FlushMarks marks,
+            SettledMark mark,
             Downstream downstream,
             Workers workers,
             long lastRecordLsn,
@@ -96,7 +96,7 @@ final class ReceivedLog implements WalListener {
         this.identity = identity;
         this.redo = redo;
         this.checkedLog = checkedLog;
-        this.marks = marks;
+        this.mark = mark;
         this.downstream = downstream;
         this.workers = workers;
         this.primaryFlushedLsn = primaryFlushedLsn;
@@ -203,10 +203,9 @@ final class ReceivedLog implements WalListener {
     /** Remembers how things stand, for after a restart. */
     void remember() {
         try {
-            long settled = settledLsn();
-            marks.remember(settled, settled);
+            mark.remember(this::settledLsn);
         } catch (IOException e) {
-            log.warn("could not remember how far the primary has flushed: {}", e.getMessage());
+            log.warn("could not remember in {} up to where WAL is on both disks: {}", SettledMark.PATH, e.getMessage());
         }
     }
 
@@ -293,7 +292,7 @@ final class ReceivedLog implements WalListener {
     void cutOffSettled(long lsn) throws IOException {
         checkedUpTo(lsn);
         control.update(present -> present.rewound(lsn));
-        marks.remember(Math.min(lsn, marks.primaryFlushedLsn()), Math.min(lsn, marks.flushedLsn()));
+        mark.cutBack(lsn);
         wal.truncate(lsn);
         checkFrom(lsn, WalReader.UNKNOWN);
         primaryFlushedLsn = Math.min(primaryFlushedLsn, lsn);

@@ -58,7 +58,7 @@ final class Replication implements AutoCloseable {
     private final Workers workers;
     private final Panic panic;
     private final ControlStore control;
-    private final FlushMarks marks;
+    private final SettledMark mark;
     private final MissingWal missing;
     private final Wal wal;
     private final ReplicationSlots slots;
@@ -80,7 +80,7 @@ final class Replication implements AutoCloseable {
             WalConfig walConfig,
             WalScan scan,
             ControlStore control,
-            FlushMarks marks,
+            SettledMark mark,
             SegmentFiles files,
             Disk disk,
             Clock clock,
@@ -98,7 +98,7 @@ final class Replication implements AutoCloseable {
         this.workers = workers;
         this.panic = panic;
         this.control = control;
-        this.marks = marks;
+        this.mark = mark;
         missing = new MissingWal(disk);
         ControlFile file = control.get();
         wal = new Wal(walConfig, disk, files, workers, this::panic, scan.endLsn());
@@ -139,11 +139,11 @@ final class Replication implements AutoCloseable {
                 identity,
                 continuousRedo,
                 checked,
-                marks,
+                mark,
                 downstream,
                 workers,
                 scan.lastRecordLsn(),
-                rewind.isRequested() ? file.redoLsn() : Math.max(file.appliableLsn(), marks.primaryFlushedLsn()));
+                rewind.isRequested() ? file.redoLsn() : Math.max(file.appliableLsn(), mark.lsn()));
         ArchivedWal archived = new ArchivedWal(control, wal, identity, receivedLog, downstream);
         supply = new WalSupply(config, archive, archived, receivedLog, continuousRedo, control, identity, disk);
         receiver = new WalReceiver(
@@ -363,7 +363,7 @@ final class Replication implements AutoCloseable {
         wal.close();
         receiver.close();
         receivedLog.close();
-        marks.close();
+        mark.close();
         redo.close();
     }
 }

@@ -458,14 +458,14 @@ final class Standby implements StandbyControl, Movable, AutoCloseable {
         format = file.format();
         WalConfig walConfig = new WalConfig(file.identity(disk), config.walBufferBytes(), config.syncMethod(), true);
         SegmentFiles files = new SegmentFiles(disk, walConfig.identity());
-        FlushMarks marks = new FlushMarks(disk, file.systemId());
-        long known = Math.max(file.knownFlushedLsn(), marks.flushedLsn());
+        SettledMark mark = new SettledMark(disk, file.systemId());
+        long known = Math.max(file.knownFlushedLsn(), mark.lsn());
         WalScan scan;
         try {
             scan = WalScan.of(disk, files, walConfig, file.redoLsn(), known);
         } catch (WalCorruptionException e) {
-            openDamaged(walConfig, file, Math.max(file.appliableLsn(), marks.primaryFlushedLsn()), e);
-            marks.close();
+            openDamaged(walConfig, file, Math.max(file.appliableLsn(), mark.lsn()), e);
+            mark.close();
             return;
         }
         files.truncate(scan.endLsn(), scan.bytesEndLsn());
@@ -474,7 +474,7 @@ final class Standby implements StandbyControl, Movable, AutoCloseable {
                 walConfig,
                 scan,
                 control,
-                marks,
+                mark,
                 files,
                 disk,
                 clock,
