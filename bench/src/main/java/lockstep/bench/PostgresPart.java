@@ -17,6 +17,7 @@ import lockstep.bench.PostgresStandbys.Load;
 final class PostgresPart {
     private static final int[] CLIENTS = {1, 16, 64};
     private static final int ROUNDS = 12;
+    private static final int ROUNDS_OF_A_PROCESS = 4;
     private static final int WARM_UP_CLIENTS = 16;
     private static final int WARM_UP_SECONDS = 20;
     private static final int CATCH_UP_ROUNDS = 2;
@@ -38,7 +39,8 @@ final class PostgresPart {
     /**
      * Alternates, beginning with another each round. Figures of a kind are the medians of its rounds, percentiles are of all its
      * commits. What compares two kinds is the ratio of what they did within a round, seconds apart: the machine is slower and faster
-     * by a third within minutes.
+     * by a third within minutes. Two processes of the same program differ by a few percent for as long as they live, so each kind is
+     * started anew, and warmed up, after some rounds.
      */
     void run() throws IOException {
         figures.say(
@@ -47,20 +49,18 @@ final class PostgresPart {
         List<Kind> order = new ArrayList<>(List.of(Kind.values()));
         Map<Kind, Map<Integer, List<Load>>> loads = new EnumMap<>(Kind.class);
         try (PostgresStandbys postgres = new PostgresStandbys(program, directory)) {
-            for (Kind kind : order) {
-                loads.put(kind, new TreeMap<>());
-                try (PostgresStandbys.Active active = postgres.receive(kind)) {
-                    active.load(WARM_UP_CLIENTS, WARM_UP_SECONDS);
-                }
-            }
             for (int round = 0; round < ROUNDS; round++) {
+                if (round % ROUNDS_OF_A_PROCESS == 0) {
+                    postgres.end();
+                    for (Kind kind : order) {
+                        load(postgres, kind, WARM_UP_CLIENTS, WARM_UP_SECONDS);
+                    }
+                }
                 for (int clients : CLIENTS) {
                     for (Kind kind : order) {
-                        try (PostgresStandbys.Active active = postgres.receive(kind)) {
-                            loads.get(kind)
-                                    .computeIfAbsent(clients, key -> new ArrayList<>())
-                                    .add(active.load(clients, seconds));
-                        }
+                        loads.computeIfAbsent(kind, key -> new TreeMap<>())
+                                .computeIfAbsent(clients, key -> new ArrayList<>())
+                                .add(load(postgres, kind, clients, seconds));
                     }
                 }
                 Collections.rotate(order, 1);
@@ -84,6 +84,12 @@ final class PostgresPart {
             }
             postgres.end();
             catchUp(postgres);
+        }
+    }
+
+    private static Load load(PostgresStandbys postgres, Kind kind, int clients, int seconds) throws IOException {
+        try (PostgresStandbys.Active active = postgres.receive(kind)) {
+            return active.load(clients, seconds);
         }
     }
 
