@@ -20,7 +20,7 @@ final class PostgresPart {
     private static final int ROUNDS_OF_A_PROCESS = 4;
     private static final int WARM_UP_CLIENTS = 16;
     private static final int WARM_UP_SECONDS = 20;
-    private static final int CATCH_UP_ROUNDS = 2;
+    private static final int CATCH_UP_ROUNDS = 3;
     private static final long CATCH_UP_BYTES = 2_000_000_000;
 
     private final Figures figures;
@@ -154,7 +154,7 @@ final class PostgresPart {
             double shortest =
                     rounds.stream().mapToDouble(CatchUp::seconds).min().orElseThrow();
             figures.put(name + "_mb_per_second", rate);
-            figures.say("  %-44s %9.0f MB/s   %6.1f s, the better round", name.replace('_', ' '), rate, shortest);
+            figures.say("  %-44s %9.0f MB/s   %6.1f s, the best round", name.replace('_', ' '), rate, shortest);
             cpu(name, rounds.get(0).cpuSeconds(), (double) rounds.get(0).bytes());
         });
     }

@@ -317,19 +317,21 @@ final class PostgresStandbys implements AutoCloseable {
         primary.sql("select pg_create_physical_replication_slot('" + name + "', true)");
     }
 
-    /** Has the primary write WAL, as rows do. */
+    /** Has the primary write WAL, as rows do, and bring the rows to disk. */
     void bulk(long bytes) throws IOException {
         long untilBytes = walBytes() + bytes;
         while (walBytes() < untilBytes) {
             primary.sql("insert into bulk select n, repeat('x', 200) from generate_series(1, 500000) n");
         }
+        primary.sql("checkpoint");
     }
 
     /**
      * Lets one catch up, from what its slot holds, or where it stopped, to the end of the log; returns how long that took from the
-     * moment it connected.
+     * moment it connected. What was written before is brought to disk first: only who writes through the page cache would wait for it.
      */
     CatchUp catchUp(Kind kind, String slot, long fromBytes) throws IOException {
+        execute(List.of("sync"));
         long endBytes = walBytes();
         String end = primary.sql("select pg_current_wal_lsn()");
         Receiver receiver = start(kind, kind.label() + "_" + slot, slot);
