@@ -227,10 +227,10 @@ public final class Main {
             swaps.pausesMillis().forEach((name, found) -> {
                 double[] sorted =
                         found.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-                figures.put("transport_" + name + "_pause_ms", sorted[sorted.length / 2]);
+                figures.put("transport_" + name + "_pause_ms", Figures.median(sorted));
                 figures.say(
                         "  %-44s %9.1f ms   (%.1f to %.1f)",
-                        name.replace('_', ' '), sorted[sorted.length / 2], sorted[0], sorted[sorted.length - 1]);
+                        name.replace('_', ' '), Figures.median(sorted), sorted[0], sorted[sorted.length - 1]);
             });
         }
     }

@@ -131,11 +131,16 @@ final class ServerProcess implements AutoCloseable {
                 err.toString(UTF_8));
     }
 
-    /** Begins a command in its shell, in a process of its own, which a test may interrupt. */
+    /**
+     * Begins a command in its shell, in a process of its own, which a test may interrupt, also when these tests run in the
+     * background: a shell has such commands, and all that they start, ignore interrupts.
+     */
     Client client(String... command) {
         List<String> arguments = new ArrayList<>(List.of("shell", directory.toString()));
         arguments.addAll(List.of(command));
-        return Client.of(command(arguments), Map.of());
+        List<String> interruptible = new ArrayList<>(List.of("env", "--default-signal=INT"));
+        interruptible.addAll(command(arguments));
+        return Client.of(interruptible, Map.of());
     }
 
     /** Runs a command in its shell with {@code --json}; returns the first member of that name, empty if it is null. */

@@ -35,6 +35,7 @@ final class SettledMark implements AutoCloseable {
         }
     }
 
+    /** Returns the position; 0 if nothing is known. */
     synchronized long lsn() {
         return file.get(SETTLED);
     }

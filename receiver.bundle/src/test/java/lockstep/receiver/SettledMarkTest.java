@@ -8,20 +8,15 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import lockstep.io.Disk;
 import lockstep.io.FileDisk;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SettledMarkTest {
     private static final long SYSTEM_ID = 7;
 
-    @TempDir
-    Path directory;
+    private final Disk disk;
 
-    private Disk disk;
-
-    @BeforeEach
-    void open() throws IOException {
+    SettledMarkTest(@TempDir Path directory) throws IOException {
         disk = new FileDisk(directory);
     }
 
