@@ -1,11 +1,11 @@
 package lockstep.send;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import lockstep.config.Endpoints;
 import lockstep.config.ServerConfiguration;
 import lockstep.io.Step;
 import lockstep.io.ThreadWorkers;
@@ -92,21 +92,14 @@ public final class Listeners {
     @Activate
     public Listeners(ServerConfiguration configuration, @Reference Security security) {
         this.security = security;
-        endpoints = endpoints(configuration);
+        endpoints = Endpoints.listenAddresses(configuration.listenAddresses());
         worker = new ThreadWorkers().start("listeners", this::retry);
-    }
-
-    private static List<Endpoint> endpoints(ServerConfiguration values) {
-        return Arrays.stream(values.listenAddresses().split("[,\\s]+", -1))
-                .filter(address -> !address.isEmpty())
-                .map(Endpoint::parse)
-                .toList();
     }
 
     /** Listens on the endpoints that are configured now, and no others. */
     @Modified
     synchronized void configure(ServerConfiguration changed) {
-        endpoints = endpoints(changed);
+        endpoints = Endpoints.listenAddresses(changed.listenAddresses());
         open.entrySet().removeIf(entry -> {
             if (endpoints.contains(entry.getKey())) {
                 return false;

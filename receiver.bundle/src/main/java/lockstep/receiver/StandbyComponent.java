@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import lockstep.commit.PrimaryAddress;
 import lockstep.commit.StandbyNames;
+import lockstep.config.Endpoints;
 import lockstep.config.Parameter;
 import lockstep.config.Parameters;
 import lockstep.config.ServerConfiguration;
@@ -149,7 +150,7 @@ public final class StandbyComponent {
             boolean backupOnly) {
         return new StandbyConfig(
                 recovery.applicationName(),
-                recoveryConfig.standbyMode() ? PrimaryConninfo.parse(recovery.primaryConninfo()) : List.of(),
+                recoveryConfig.standbyMode() ? Endpoints.primaryConninfo(recovery.primaryConninfo()) : List.of(),
                 Units.millis(server.walRetrieveRetryInterval()),
                 Units.millis(server.walReceiverTimeout()),
                 Units.millis(server.walReceiverStatusInterval()),

@@ -158,15 +158,15 @@ public final class ConfigurationFiles implements Parameters, ServerRole {
         Definition definition = now.definitions()
                 .get(name)
                 .orElseThrow(() -> refused(shown + now.definitions().unknown(name)));
+        boolean inRecoveryFile = definition.file().equals(Definition.RECOVERY_FILE);
+        if (inRecoveryFile && !now.isStandby()) {
+            throw refused(shown + "belongs in " + Definition.RECOVERY_FILE + ", and a primary has none");
+        }
         Definition.Value read;
         try {
             read = definition.read(value);
         } catch (IllegalArgumentException e) {
             throw refused(shown + e.getMessage());
-        }
-        boolean inRecoveryFile = definition.file().equals(Definition.RECOVERY_FILE);
-        if (inRecoveryFile && !now.isStandby()) {
-            throw refused(shown + "belongs in " + Definition.RECOVERY_FILE + ", and a primary has none");
         }
         ConfFile file =
                 inRecoveryFile ? recoveryFile().orElseThrow(ConfigurationFiles::recoveryFileGone) : serverFile();

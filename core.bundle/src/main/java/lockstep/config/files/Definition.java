@@ -2,8 +2,11 @@ package lockstep.config.files;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import lockstep.commit.StandbyNames;
+import lockstep.config.Endpoints;
 import lockstep.config.Parameter;
 import lockstep.config.StandbyConfiguration;
 import lockstep.config.Units;
@@ -35,8 +38,11 @@ record Definition(
     static final String SERVER_FILE = "lockstep.conf";
     static final String RECOVERY_FILE = "recovery.conf";
 
-    /** The one text with a grammar of its own. */
-    private static final String STANDBY_NAMES = "synchronous_standby_names";
+    /** The texts with a grammar of their own, and who reads it. */
+    private static final Map<String, Consumer<String>> GRAMMARS = Map.of(
+            "listen_addresses", Endpoints::listenAddresses,
+            "primary_conninfo", Endpoints::primaryConninfo,
+            "synchronous_standby_names", StandbyNames::parse);
 
     private static final Pattern SHORT_PID = Pattern.compile("lockstep\\.[^.]*");
     private static final Pattern ENDS_WITH_UNIT = Pattern.compile("[+-]?[0-9].*[A-Za-z]");
@@ -180,9 +186,7 @@ record Definition(
     }
 
     private Value checked(String text) {
-        if (name.equals(STANDBY_NAMES)) {
-            StandbyNames.parse(text);
-        }
+        GRAMMARS.getOrDefault(name, any -> {}).accept(text);
         return new Value(text, text);
     }
 

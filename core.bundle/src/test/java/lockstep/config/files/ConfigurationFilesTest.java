@@ -126,6 +126,8 @@ class ConfigurationFilesTest {
         assertEquals(List.of("lockstep.server", "lockstep.standby"), pids());
         assertFalse(files.set("primary_conninfo", "tcp://127.0.0.1:5441, tcp://127.0.0.1:5442"));
         assertEquals("primary_conninfo = 'tcp://127.0.0.1:5441, tcp://127.0.0.1:5442'\n", read("recovery.conf"));
+        assertThrows(ParameterException.class, () -> files.set("primary_conninfo", "127.0.0.1:5443"));
+        assertEquals("primary_conninfo = 'tcp://127.0.0.1:5441, tcp://127.0.0.1:5442'\n", read("recovery.conf"));
         Files.delete(directory.resolve("recovery.conf"));
         assertThrows(ParameterException.class, () -> files.reload());
         assertThrows(ParameterException.class, () -> files.set("primary_conninfo", ""));

@@ -1,7 +1,9 @@
 package lockstep.config.files;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -91,6 +93,24 @@ class DefinitionTest {
                 reason,
                 assertThrows(IllegalArgumentException.class, () -> definition.read(text))
                         .getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "listenAddresses | 5440 | \"5440\" has no transport",
+                "listenAddresses | tcp://a:1, b | \"b\" has no transport",
+                "primaryConninfo | '\"tcp://u:geheim@a:1\"' | is no endpoint",
+                "primaryConninfo | host=a password=geheim port | expected NAME=VALUE pairs",
+                "synchronousStandbyNames | FIRST (a | syntax error",
+            })
+    void aTextWithAGrammarOfItsOwnIsReadToTheEnd(String id, String text, String reason) {
+        Definition definition = Definition.of("lockstep.server", id, "String", "", "", "", List.of(), "");
+        String message = assertThrows(IllegalArgumentException.class, () -> definition.read(text))
+                .getMessage();
+        assertTrue(message.contains(reason), message);
+        assertFalse(message.contains("geheim"), message);
     }
 
     @Test

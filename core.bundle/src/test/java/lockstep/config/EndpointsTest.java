@@ -1,4 +1,4 @@
-package lockstep.receiver;
+package lockstep.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -8,9 +8,9 @@ import java.util.List;
 import lockstep.transport.api.Endpoint;
 import org.junit.jupiter.api.Test;
 
-class PrimaryConninfoTest {
+class EndpointsTest {
     private static List<String> uris(String text) {
-        return PrimaryConninfo.parse(text).stream()
+        return Endpoints.primaryConninfo(text).stream()
                 .map(Endpoint::uri)
                 .map(Object::toString)
                 .toList();
@@ -37,10 +37,10 @@ class PrimaryConninfoTest {
     @Test
     void whatMakesNoSenseIsRefusedWithoutThePassword() {
         String message = assertThrows(
-                        IllegalArgumentException.class, () -> PrimaryConninfo.parse("host=a password=geheim 'x"))
+                        IllegalArgumentException.class, () -> Endpoints.primaryConninfo("host=a password=geheim 'x"))
                 .getMessage();
         assertFalse(message.contains("geheim"), message);
-        message = assertThrows(IllegalArgumentException.class, () -> PrimaryConninfo.parse("tcp://u:geheim@a b^c"))
+        message = assertThrows(IllegalArgumentException.class, () -> Endpoints.primaryConninfo("tcp://u:geheim@a b^c"))
                 .getMessage();
         assertFalse(message.contains("geheim"), message);
     }

@@ -1,4 +1,4 @@
-package lockstep.receiver;
+package lockstep.config;
 
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -9,11 +9,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import lockstep.transport.api.Endpoint;
 
-/**
- * Reads {@code primary_conninfo}: endpoints, divided by commas or blanks; or what stands there for a PostgreSQL standby, {@code
- * NAME=VALUE} pairs divided by blanks, which is the endpoint {@code postgresql:///?NAME=VALUE&…}.
- */
-final class PrimaryConninfo {
+/** Reads the parameters that are lists of endpoints. Whether a transport can do anything with one is for the transport to say. */
+public final class Endpoints {
     private static final String POSTGRES = "postgresql:";
     private static final String SHORT_POSTGRES = "postgres:";
 
@@ -24,14 +21,29 @@ final class PrimaryConninfo {
     private static final Pattern PAIR =
             Pattern.compile("\\G\\s*([a-z_]+)\\s*=\\s*(?:'((?:[^'\\\\]|\\\\.)*)'|((?:[^\\s'\\\\]|\\\\.)*))(?=\\s|$)");
 
-    private PrimaryConninfo() {}
+    private Endpoints() {}
 
     /**
-     * Returns the endpoints, in their order.
+     * Reads {@code listen_addresses}: endpoints, divided by commas or blanks.
      *
+     * @return the endpoints, in their order
      * @throws IllegalArgumentException if one is none; shows no password
      */
-    static List<Endpoint> parse(String text) {
+    public static List<Endpoint> listenAddresses(String text) {
+        return Arrays.stream(text.split("[,\\s]+", -1))
+                .filter(endpoint -> !endpoint.isEmpty())
+                .map(Endpoint::parse)
+                .toList();
+    }
+
+    /**
+     * Reads {@code primary_conninfo}: endpoints, divided by commas or blanks; or what stands there for a PostgreSQL standby,
+     * {@code NAME=VALUE} pairs divided by blanks, which is the endpoint {@code postgresql:///?NAME=VALUE&…}.
+     *
+     * @return the endpoints, in their order
+     * @throws IllegalArgumentException if one is none; shows no password
+     */
+    public static List<Endpoint> primaryConninfo(String text) {
         if (PAIRS.matcher(text).matches()) {
             return List.of(Endpoint.parse(uri(text)));
         }
