@@ -53,22 +53,45 @@ public final class EventLoops {
      * @throws TransportException if the transport has been withdrawn
      */
     public synchronized EventLoop start(String name, Runnable close) throws TransportException {
-        if (withdrawn) {
-            throw new TransportException(WITHDRAWN);
-        }
-        owned.removeIf(o -> !o.thread.isAlive());
+        makeRoom();
         Owned next = new Owned(close);
         EventLoop loop = new SingleThreadIoEventLoop(
                 null,
                 task -> {
-                    next.thread = new FastThreadLocalThread(task, name);
-                    next.thread.setDaemon(true);
+                    next.thread = thread(name, task);
                     return next.thread;
                 },
                 io.handlers());
         loop.execute(() -> {}); // starts the thread here, under the lock, so that withdraw() sees it
         owned.add(next);
         return loop;
+    }
+
+    /**
+     * Starts the thread of a session whose socket blocks.
+     *
+     * @param close run when the transport is withdrawn, on another thread; has the body return soon
+     * @throws TransportException if the transport has been withdrawn
+     */
+    public synchronized void start(String name, Runnable body, Runnable close) throws TransportException {
+        makeRoom();
+        Owned next = new Owned(close);
+        next.thread = thread(name, body);
+        next.thread.start();
+        owned.add(next);
+    }
+
+    private void makeRoom() throws TransportException {
+        if (withdrawn) {
+            throw new TransportException(WITHDRAWN);
+        }
+        owned.removeIf(o -> !o.thread.isAlive());
+    }
+
+    private static Thread thread(String name, Runnable body) {
+        Thread thread = new FastThreadLocalThread(body, name);
+        thread.setDaemon(true);
+        return thread;
     }
 
     /** Ends a loop after what it has been given to do. May be called on the loop itself, and again. */

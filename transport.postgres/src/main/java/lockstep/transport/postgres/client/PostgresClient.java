@@ -1,13 +1,6 @@
 package lockstep.transport.postgres.client;
 
-import io.netty.bootstrap.Bootstrap;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.EventLoop;
 import java.io.IOException;
-import java.net.ConnectException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -139,8 +132,15 @@ public final class PostgresClient {
                         conninfo.channelBinding()),
                 self.makesSlots(),
                 new Opening(departure, conninfo.target(), handler));
-        EventLoop loop = loops.start("postgres-session-" + host, () -> session.close(EventLoops.WITHDRAWN));
-        loop.execute(() -> connect(loop, host, session, (int) timeoutMs));
+        try {
+            loops.start(
+                    "postgres-session-" + host,
+                    () -> session.run((int) timeoutMs),
+                    () -> session.close(EventLoops.WITHDRAWN));
+        } catch (TransportException e) {
+            session.connection().end();
+            throw e;
+        }
         try {
             return departure.await(session, timeoutMs);
         } catch (IOException e) {
@@ -152,39 +152,6 @@ public final class PostgresClient {
         return conninfo.password().isPresent()
                 ? conninfo.password().get().toCharArray()
                 : security.password(conninfo.passwords(), host.name(), host.port(), conninfo.user());
-    }
-
-    /** Runs on the session's own loop, where looking up a name holds up nobody else. */
-    @SuppressWarnings("FutureReturnValueIgnored") // the listener is told
-    private void connect(EventLoop loop, Host host, PostgresSession session, int timeoutMs) {
-        InetSocketAddress remote;
-        try {
-            remote = new InetSocketAddress(InetAddress.getByName(host.name()), host.port());
-        } catch (UnknownHostException e) {
-            session.connection().notConnected("unknown host", e);
-            EventLoops.end(loop);
-            return;
-        }
-        new Bootstrap()
-                .group(loop)
-                .channel(loops.io().socket)
-                .disableResolver()
-                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, timeoutMs)
-                .handler(session.connection())
-                .connect(remote)
-                .addListener(connected -> {
-                    if (!connected.isSuccess()) {
-                        session.connection().notConnected(why(connected.cause()), connected.cause());
-                        EventLoops.end(loop);
-                    }
-                });
-    }
-
-    private static String why(Throwable cause) {
-        return cause instanceof ConnectException
-                        && String.valueOf(cause.getMessage()).contains("refused")
-                ? "connection refused; is the server running, and does it listen there (listen_addresses, port)?"
-                : String.valueOf(cause.getMessage());
     }
 
     private record Opening(Departure<PostgresSession> departure, Target target, SessionHandler handler)

@@ -1,14 +1,13 @@
 package lockstep.transport.postgres.client;
 
-import io.netty.channel.Channel;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import lockstep.transport.api.Epoch;
 import lockstep.transport.api.Lsn;
 import lockstep.transport.api.MalformedMessageException;
@@ -51,6 +50,9 @@ import org.slf4j.LoggerFactory;
  *   close                         →     CopyDone, Terminate
  * </pre>
  *
+ * <p><b>Threads.</b> The session's own thread ({@link #run}) does all of it, one request after the other, and sleeps in the socket while
+ * a copy goes on. Others put requests before it, and send positions themselves.
+ *
  * <p><b>What is flushed.</b> A PostgreSQL server sends only WAL that it has flushed, so all that it has is flushed, and its log is
  * never cut back: it has one epoch. Positions on both sides mean the same.
  *
@@ -60,8 +62,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>What else Lockstep's servers tell each other has no words here, and is not sent.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what becomes of a command is heard at the end of its chain
-final class PostgresSession implements Session, ServerConnection.Owner {
+final class PostgresSession implements Session, ServerConnection.Copying {
     private static final Logger log = LoggerFactory.getLogger(PostgresSession.class);
 
     private static final long LAST_WORDS_MS = 1_000;
@@ -80,22 +81,24 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         }
     }
 
-    /** Who waits for the session. Exactly one of the two is called, once, on the session's thread. */
+    /** Who waits for the session. Called on the session's thread. */
     interface Waiting {
         /** Takes the open session; returns who handles its messages, or null if it is wanted no more. */
         SessionHandler opened(PostgresSession session);
 
-        /** Hears that there will be no session. */
+        /** Hears that there will be no session, or that one that was not taken has ended. */
         void failed(String why, Throwable reason);
     }
 
     private final ServerConnection connection;
     private final Waiting waiting;
     private final boolean makesSlot;
-    private final AtomicReference<String> cause = new AtomicReference<>();
 
+    /** What the standby asks; nothing when it asks no more. */
+    private final BlockingQueue<Optional<Message>> requests = new LinkedBlockingQueue<>();
+
+    private final CountDownLatch over = new CountDownLatch(1);
     private volatile Peer peer = new Peer("", "", false);
-    private volatile boolean streaming;
     private SessionHandler handler;
     private int version;
     private boolean delivered;
@@ -106,11 +109,17 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     /** What agrees to a request, as soon as the server has begun to send. */
     private ReplicationStarted agreement;
 
+    /** Why the session ends; null while it goes on. Written under the session's lock, as is what follows. */
+    private volatile String cause;
+
+    /** Sees to it that the session ends in time; null while it goes on. */
+    private Thread farewell;
+
     /** @param makesSlot whether a slot that is not there is made, as on a server that has been promoted */
-    PostgresSession(ServerConnection.Opening opening, boolean makesSlot, Waiting waiting) {
+    PostgresSession(ServerConnection.Opening opening, boolean makesSlot, Waiting waiting) throws IOException {
         this.waiting = waiting;
         this.makesSlot = makesSlot;
-        connection = new ServerConnection(opening, this);
+        connection = new ServerConnection(opening);
     }
 
     ServerConnection connection() {
@@ -121,37 +130,29 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     @Override
     public void send(Message message) {
-        if (cause.get() != null) {
+        if (cause != null) {
             return;
         }
         if (message instanceof StandbyStatus status) {
-            if (streaming) {
+            try {
                 connection.send(new StatusUpdate(
                         status.writtenLsn(),
                         status.flushedLsn(),
                         status.appliedLsn(),
                         status.sentAtMicros(),
                         status.replyRequested()));
+            } catch (IOException e) {
+                // Whoever reads hears it as well, and perhaps the server's reason first.
+                log.debug("a status for {} could not be sent", peer.address(), e);
             }
-        } else if (message instanceof BaseBackupRequest request) {
-            onLoop(() -> backup(request));
-        } else if (message instanceof StartReplication request) {
-            onLoop(() -> start(request));
-        }
-    }
-
-    private void onLoop(Runnable task) {
-        try {
-            connection.channel().eventLoop().execute(task);
-        } catch (RejectedExecutionException e) {
-            log.debug("the session with {} had ended", peer.address());
+        } else if (message instanceof BaseBackupRequest || message instanceof StartReplication) {
+            requests.add(Optional.of(message));
         }
     }
 
     @Override
     public boolean isWritable() {
-        Channel channel = connection.channel();
-        return cause.get() == null && channel != null && channel.isWritable();
+        return cause == null;
     }
 
     @Override
@@ -161,48 +162,134 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     @Override
     public void close(String why) {
-        if (cause.compareAndSet(null, why)) {
-            connection.cancel();
-            if (connection.channel() != null) {
-                onLoop(this::finish);
+        synchronized (this) {
+            if (cause != null) {
+                return;
+            }
+            cause = why;
+            farewell = new Thread(this::endInTime, "postgres-farewell");
+            farewell.setDaemon(true);
+            farewell.start();
+        }
+        requests.add(Optional.empty());
+        try {
+            connection.endCopy();
+        } catch (IOException e) {
+            log.debug("the connection with {} has ended", peer.address(), e);
+        }
+    }
+
+    /** Gives the server some time to end its side; then the connection is closed anyway. */
+    private void endInTime() {
+        try {
+            if (!over.await(LAST_WORDS_MS, TimeUnit.MILLISECONDS)) {
+                connection.close();
+            }
+        } catch (InterruptedException | IOException e) {
+            log.debug("closing the connection with {} failed", peer.address(), e);
+        }
+    }
+
+    // The session's thread.
+
+    /** Connects, and does what the standby asks, until the session ends. */
+    void run(int timeoutMs) {
+        try {
+            connection.open(timeoutMs);
+            if (isTaken()) {
+                serve();
+            }
+            connection.terminate();
+            end("the session has ended", null);
+        } catch (IOException e) {
+            end(String.valueOf(e.getMessage()), e);
+        } catch (InterruptedException | RuntimeException | Error e) {
+            log.error("the session with {} failed, which is a defect; it is closed", peer.address(), e);
+            end("the session failed: " + e, e);
+        }
+    }
+
+    /** Returns whether somebody takes the open session. */
+    private boolean isTaken() throws IOException {
+        peer = new Peer(connection.address(), "", false);
+        String text = connection.parameter("server_version");
+        try {
+            version = Integer.parseInt(text.split("[^0-9]", 2)[0]);
+            WalFormat.of(version);
+        } catch (IllegalArgumentException e) {
+            throw new IOException("the server is PostgreSQL \"" + text + "\": expected a version from 13 to 18", e);
+        }
+        handler = waiting.opened(this);
+        return handler != null;
+    }
+
+    private void serve() throws IOException, InterruptedException {
+        for (Optional<Message> next = requests.take(); next.isPresent() && cause == null; next = requests.take()) {
+            try {
+                if (next.get() instanceof BaseBackupRequest request) {
+                    backup(request);
+                } else if (next.get() instanceof StartReplication request) {
+                    start(request);
+                }
+            } catch (RefusedException e) {
+                deliver(new Refusal(e.code, e.getMessage()));
+            } catch (ServerException e) {
+                if (e.isFatal()) {
+                    throw e;
+                }
+                deliver(new Refusal(code(e), e.getMessage() + advice(e)));
+            } catch (IllegalArgumentException e) {
+                throw new IOException("the server's answer makes no sense: " + e.getMessage(), e);
             }
         }
     }
 
-    private void finish() {
-        streaming = false;
-        if (handler != null && connection.isCopying()) {
-            connection.endCopy();
-            connection
-                    .channel()
-                    .eventLoop()
-                    .schedule(() -> connection.abort(cause.get(), null), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
-        } else {
-            connection.terminate(cause.get());
+    private void end(String why, Throwable because) {
+        Thread closing;
+        synchronized (this) {
+            if (cause == null) {
+                cause = why;
+            }
+            closing = farewell;
+        }
+        try {
+            connection.end();
+        } catch (IOException e) {
+            log.debug("closing the connection with {} failed", peer.address(), e);
+        }
+        try {
+            if (handler != null) {
+                handler.closed(cause);
+            } else {
+                waiting.failed(cause, because);
+            }
+        } catch (RuntimeException | Error e) {
+            log.error("session with {}: ending it failed, which is a defect", peer.address(), e);
+        }
+        over.countDown();
+        try {
+            if (closing != null) {
+                closing.join();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     // What the log is like.
 
-    private CompletableFuture<Identity> identify() {
-        return connection
-                .command("IDENTIFY_SYSTEM")
-                .thenCompose(system -> connection
-                        .command("SHOW wal_segment_size")
-                        .thenCompose(size -> history(value(system, 1))
-                                .thenApply(history -> new Identity(
-                                        Long.parseUnsignedLong(value(system, 0)),
-                                        Integer.parseInt(value(system, 1)),
-                                        Lsn.parse(value(system, 2)).value(),
-                                        bytes(value(size, 0)),
-                                        history))));
-    }
-
-    private CompletableFuture<String> history(String timeline) {
-        if (Integer.parseInt(timeline) == TimelineHistory.FIRST) {
-            return CompletableFuture.completedFuture("");
-        }
-        return connection.command("TIMELINE_HISTORY " + timeline).thenApply(rows -> value(rows, 1));
+    private Identity identify() throws IOException {
+        List<List<String>> system = connection.command("IDENTIFY_SYSTEM");
+        int segmentBytes = bytes(value(connection.command("SHOW wal_segment_size"), 0));
+        int timeline = Integer.parseInt(value(system, 1));
+        String history =
+                timeline == TimelineHistory.FIRST ? "" : value(connection.command("TIMELINE_HISTORY " + timeline), 1);
+        return new Identity(
+                Long.parseUnsignedLong(value(system, 0)),
+                timeline,
+                Lsn.parse(value(system, 2)).value(),
+                segmentBytes,
+                history);
     }
 
     private static String value(List<List<String>> rows, int column) {
@@ -230,50 +317,36 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     // The beginning of a log.
 
-    private void backup(BaseBackupRequest request) {
-        identify()
-                .thenCompose(identity -> slotStart(request).thenAccept(held -> {
-                    long fromLsn = held == Lsn.INVALID ? identity.flushedLsn() : held;
-                    WalLayout layout = identity.layout();
-                    long startLsn = layout.segmentStart(layout.segmentOf(fromLsn));
-                    deliver(new BackupStarted(
-                            identity.systemId(),
-                            identity.timeline(),
-                            identity.segmentBytes(),
-                            startLsn,
-                            startLsn,
-                            EPOCHS,
-                            identity.history(),
-                            version));
-                    deliver(new BackupEnded(startLsn));
-                }))
-                .whenComplete((done, thrown) -> refuse(thrown));
+    private void backup(BaseBackupRequest request) throws IOException {
+        Identity identity = identify();
+        long held = slotStart(request);
+        WalLayout layout = identity.layout();
+        long startLsn = layout.segmentStart(layout.segmentOf(held == Lsn.INVALID ? identity.flushedLsn() : held));
+        deliver(new BackupStarted(
+                identity.systemId(),
+                identity.timeline(),
+                identity.segmentBytes(),
+                startLsn,
+                startLsn,
+                EPOCHS,
+                identity.history(),
+                version));
+        deliver(new BackupEnded(startLsn));
     }
 
     /** Makes the slot if that is wanted; returns from where it holds WAL, or {@link Lsn#INVALID}. */
-    private CompletableFuture<Long> slotStart(BaseBackupRequest request) {
+    private long slotStart(BaseBackupRequest request) throws IOException {
         String slot = request.slotName();
         if (slot.isEmpty()) {
-            return CompletableFuture.completedFuture(Lsn.INVALID);
+            return Lsn.INVALID;
         }
-        CompletableFuture<?> there = request.createSlot() ? makeSlot(slot) : CompletableFuture.completedFuture(null);
-        return there.thenCompose(made -> version < FIRST_WITH_READ_SLOT
-                ? CompletableFuture.completedFuture(Lsn.INVALID)
-                : connection.command("READ_REPLICATION_SLOT " + quoted(slot)).thenApply(rows -> heldBy(slot, rows)));
-    }
-
-    private CompletableFuture<?> makeSlot(String slot) {
-        return connection
-                .command("CREATE_REPLICATION_SLOT " + quoted(slot) + " PHYSICAL RESERVE_WAL")
-                .handle((rows, thrown) -> {
-                    if (thrown != null && !hasState(thrown, DUPLICATE_OBJECT)) {
-                        throw new CompletionException(root(thrown));
-                    }
-                    return rows;
-                });
-    }
-
-    private static long heldBy(String slot, List<List<String>> rows) {
+        if (request.createSlot()) {
+            makeSlot(slot);
+        }
+        if (version < FIRST_WITH_READ_SLOT) {
+            return Lsn.INVALID;
+        }
+        List<List<String>> rows = connection.command("READ_REPLICATION_SLOT " + quoted(slot));
         if (find(rows, 0) == null) {
             throw new RefusedException(
                     RefusalCode.NO_SUCH_SLOT,
@@ -283,17 +356,24 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         return restart == null ? Lsn.INVALID : Lsn.parse(restart).value();
     }
 
+    private void makeSlot(String slot) throws IOException {
+        try {
+            connection.command("CREATE_REPLICATION_SLOT " + quoted(slot) + " PHYSICAL RESERVE_WAL");
+        } catch (ServerException e) {
+            if (!e.sqlState().equals(DUPLICATE_OBJECT)) {
+                throw e;
+            }
+        }
+    }
+
     private static String quoted(String name) {
         return '"' + name.replace("\"", "\"\"") + '"';
     }
 
     // WAL.
 
-    private void start(StartReplication request) {
-        identify().thenCompose(identity -> start(request, identity)).whenComplete((done, thrown) -> refuse(thrown));
-    }
-
-    private CompletableFuture<Void> start(StartReplication request, Identity identity) {
+    private void start(StartReplication request) throws IOException {
+        Identity identity = identify();
         TimelineHistory history = TimelineHistory.parse(identity.timeline(), identity.history());
         long forkLsn = history.contains(request.timeline())
                 ? history.endOf(request.timeline())
@@ -314,39 +394,32 @@ final class PostgresSession implements Session, ServerConnection.Owner {
             // The standby knows what to say to that, or cuts its log back first.
             agree();
         }
-        if (cause.get() != null) {
-            return CompletableFuture.completedFuture(null);
+        try {
+            stream(request.slotName(), history, startLsn);
+        } catch (ServerException e) {
+            if (!makesSlot || request.slotName().isEmpty() || !e.sqlState().equals(NO_SUCH_OBJECT)) {
+                throw e;
+            }
+            makeSlot(request.slotName());
+            stream(request.slotName(), history, startLsn);
         }
-        CompletableFuture<Void> streamed = stream(request.slotName(), history, startLsn);
-        return makesSlot && !request.slotName().isEmpty()
-                ? streamed.handle((done, thrown) -> hasState(thrown, NO_SUCH_OBJECT)
-                                ? makeSlot(request.slotName())
-                                        .thenCompose(made -> stream(request.slotName(), history, startLsn))
-                                : streamed)
-                        .thenCompose(again -> again)
-                : streamed;
     }
 
     /** Has the server send the timeline of a position, and then those that follow it. */
-    private CompletableFuture<Void> stream(String slot, TimelineHistory history, long startLsn) {
+    private void stream(String slot, TimelineHistory history, long startLsn) throws IOException {
         nextLsn = startLsn;
-        int timeline = history.timelineAt(startLsn);
-        return connection
-                .command("START_REPLICATION " + (slot.isEmpty() ? "" : "SLOT " + quoted(slot) + ' ') + "PHYSICAL "
-                        + Lsn.text(startLsn) + " TIMELINE " + timeline)
-                .thenCompose(rows -> {
-                    streaming = false;
-                    if (cause.get() != null) {
-                        connection.terminate(cause.get());
-                    } else if (timeline != history.timeline() && nextLsn == history.endOf(timeline)) {
-                        return stream(slot, history, nextLsn);
-                    } else {
-                        String next = find(rows, 0);
-                        close("timeline " + timeline + " of the server has ended at " + Lsn.text(nextLsn)
-                                + (next == null ? "" : "; it goes on with timeline " + next));
-                    }
-                    return CompletableFuture.completedFuture(null);
-                });
+        while (cause == null) {
+            int timeline = history.timelineAt(nextLsn);
+            List<List<String>> rows = connection.copy(
+                    "START_REPLICATION " + (slot.isEmpty() ? "" : "SLOT " + quoted(slot) + ' ') + "PHYSICAL "
+                            + Lsn.text(nextLsn) + " TIMELINE " + timeline,
+                    this);
+            if (timeline == history.timeline() || nextLsn != history.endOf(timeline)) {
+                String next = find(rows, 0);
+                close("timeline " + timeline + " of the server has ended at " + Lsn.text(nextLsn)
+                        + (next == null ? "" : "; it goes on with timeline " + next));
+            }
+        }
     }
 
     private void agree() {
@@ -358,19 +431,18 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     }
 
     @Override
-    public void copyBegun() {
-        if (cause.get() != null) {
+    public void begun() throws IOException {
+        if (cause != null) {
             connection.endCopy();
             return;
         }
         // An idle server would say nothing for long; and what is wrong with the position shows only now.
         connection.send(new StatusUpdate(Lsn.INVALID, Lsn.INVALID, Lsn.INVALID, 0, true));
-        streaming = true;
     }
 
     @Override
     public void copied(ReplicationMessage message) throws MalformedMessageException {
-        if (cause.get() != null) {
+        if (cause != null) {
             return;
         }
         agree();
@@ -399,7 +471,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
     // Delivery.
 
     private void deliver(Message message) {
-        if (cause.get() == null) {
+        if (cause == null) {
             delivered = true;
             try {
                 handler.received(this, message);
@@ -411,7 +483,7 @@ final class PostgresSession implements Session, ServerConnection.Owner {
 
     @Override
     public void endOfBatch() {
-        if (delivered && cause.get() == null) {
+        if (delivered && cause == null) {
             delivered = false;
             try {
                 handler.endOfBatch();
@@ -426,39 +498,6 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         close(doing + " failed: " + e);
     }
 
-    @Override
-    public void ready() {
-        peer = new Peer(connection.address(), "", false);
-        try {
-            String text = connection.parameter("server_version");
-            version = Integer.parseInt(text.split("[^0-9]", 2)[0]);
-            WalFormat.of(version);
-        } catch (IllegalArgumentException e) {
-            connection.terminate("the server is PostgreSQL \"" + connection.parameter("server_version")
-                    + "\": expected a version from 13 to 18");
-            return;
-        }
-        handler = waiting.opened(this);
-        if (handler == null) {
-            connection.terminate("nobody takes the session");
-        }
-    }
-
-    @Override
-    public void ended(String why, Throwable because) {
-        streaming = false;
-        cause.compareAndSet(null, why);
-        try {
-            if (handler != null) {
-                handler.closed(cause.get());
-            } else {
-                waiting.failed(why, because);
-            }
-        } catch (RuntimeException | Error e) {
-            log.error("session with {}: ending it failed, which is a defect", peer.address(), e);
-        }
-    }
-
     // Errors.
 
     /** What the server's answer means to the standby. */
@@ -469,35 +508,6 @@ final class PostgresSession implements Session, ServerConnection.Owner {
         RefusedException(RefusalCode code, String message) {
             super(message);
             this.code = code;
-        }
-    }
-
-    private static Throwable root(Throwable thrown) {
-        return thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
-    }
-
-    private static boolean hasState(Throwable thrown, String sqlState) {
-        return root(thrown) instanceof ServerException answer
-                && answer.sqlState().equals(sqlState);
-    }
-
-    /** Tells the standby why it gets nothing, if something was thrown. */
-    private void refuse(Throwable thrown) {
-        if (thrown == null || cause.get() != null) {
-            if (cause.get() != null) {
-                connection.terminate(cause.get());
-            }
-            return;
-        }
-        Throwable found = root(thrown);
-        if (found instanceof RefusedException refused) {
-            deliver(new Refusal(refused.code, refused.getMessage()));
-        } else if (found instanceof ServerException answer) {
-            deliver(new Refusal(code(answer), answer.getMessage() + advice(answer)));
-        } else if (found instanceof IOException) {
-            close(found.getMessage());
-        } else {
-            close("the server's answer makes no sense: " + found.getMessage());
         }
     }
 

@@ -21,6 +21,11 @@ final class ServerException extends IOException {
                 + " (" + report.sqlState() + ")";
     }
 
+    /** Returns whether the server closes the connection with it. */
+    boolean isFatal() {
+        return report.severity().equals("FATAL") || report.severity().equals("PANIC");
+    }
+
     String sqlState() {
         return report.sqlState();
     }

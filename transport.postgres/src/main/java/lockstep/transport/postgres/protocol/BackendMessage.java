@@ -46,7 +46,8 @@ public sealed interface BackendMessage
             out.writeByte(code);
         }
 
-        static EncryptionAnswer decode(byte code) throws MalformedMessageException {
+        /** Reads it. */
+        public static EncryptionAnswer decode(byte code) throws MalformedMessageException {
             return switch (code) {
                 case 'S', 'G' -> YES;
                 case 'N' -> NO;
@@ -407,6 +408,17 @@ public sealed interface BackendMessage
         }
     }
 
+    /**
+     * Reads the next message of what has come. The content of {@link CopyData} stays there, and is valid until that changes.
+     *
+     * @param maxBodyBytes the longest body that is believed
+     * @return null if it is not there whole
+     */
+    static BackendMessage next(ByteBuf in, int maxBodyBytes) throws MalformedMessageException {
+        Packet packet = Packet.cut(in, maxBodyBytes);
+        return packet == null ? null : decode(packet.type(), packet.body());
+    }
+
     /** Reads what follows the length. */
     static BackendMessage decode(byte type, ByteBuf in) throws MalformedMessageException {
         return switch (type) {
@@ -422,7 +434,7 @@ public sealed interface BackendMessage
             case DataRow.TYPE -> Wire.whole(in, DataRow.decode(in));
             case CommandComplete.TYPE -> Wire.whole(in, new CommandComplete(Wire.text(in)));
             case CopyBothResponse.TYPE -> CopyBothResponse.decode(in);
-            case CopyData.TYPE -> new CopyData(in.readRetainedSlice(in.readableBytes()));
+            case CopyData.TYPE -> new CopyData(in.readSlice(in.readableBytes()));
             case CopyDone.TYPE -> Wire.whole(in, new CopyDone());
             case ErrorResponse.TYPE -> Wire.whole(in, new ErrorResponse(Report.decode(in)));
             case NoticeResponse.TYPE -> Wire.whole(in, new NoticeResponse(Report.decode(in)));

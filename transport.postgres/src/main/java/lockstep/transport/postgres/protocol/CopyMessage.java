@@ -7,7 +7,7 @@ public sealed interface CopyMessage extends FrontendMessage, BackendMessage {
     /**
      * A piece of what is copied: for replication, a {@link ReplicationMessage}.
      *
-     * @param content whoever gets it releases it
+     * @param content whoever gets it of a client releases it
      */
     record CopyData(ByteBuf content) implements CopyMessage {
         static final char TYPE = 'd';

@@ -2,25 +2,43 @@ package lockstep.transport.postgres.protocol;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.codec.ByteToMessageDecoder;
 import java.util.List;
 import lockstep.transport.api.MalformedMessageException;
 import lockstep.transport.postgres.protocol.StartupPacket.Startup;
 
 /** Reads what a client says: {@link StartupPacket}s up to a {@link Startup}, and {@link FrontendMessage}s from then on. */
-public final class FrontendDecoder extends PacketDecoder {
+public final class FrontendDecoder extends ByteToMessageDecoder {
+    private final int maxBodyBytes;
     private boolean started;
 
     /** @param maxBodyBytes the longest body of a message that is believed */
     public FrontendDecoder(int maxBodyBytes) {
-        super(maxBodyBytes);
+        this.maxBodyBytes = maxBodyBytes;
+    }
+
+    /** Returns how many bytes have come that are no message yet. */
+    public int bufferedBytes() {
+        return actualReadableBytes();
     }
 
     @Override
     protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) throws MalformedMessageException {
-        if (started) {
-            message(in, out);
-        } else {
+        if (!started) {
             startupPacket(in, out);
+            return;
+        }
+        Packet packet = Packet.cut(in, maxBodyBytes);
+        if (packet != null) {
+            out.add(FrontendMessage.decode(packet.type(), packet.body()));
+        }
+    }
+
+    /** What is cut off by the end of the stream is nothing. */
+    @Override
+    protected void decodeLast(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) throws Exception {
+        if (in.isReadable()) {
+            decode(ctx, in, out);
         }
     }
 
@@ -41,10 +59,5 @@ public final class FrontendDecoder extends PacketDecoder {
         StartupPacket packet = StartupPacket.decode(in.readSlice(length - Integer.BYTES));
         started = packet instanceof Startup;
         out.add(packet);
-    }
-
-    @Override
-    FrontendMessage decode(byte type, ByteBuf body) throws MalformedMessageException {
-        return FrontendMessage.decode(type, body);
     }
 }

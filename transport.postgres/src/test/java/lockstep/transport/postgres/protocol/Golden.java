@@ -7,6 +7,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.codec.ByteToMessageDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
@@ -41,7 +42,7 @@ final class Golden {
     }
 
     /** Returns what a decoder makes of bytes that come one by one, the worst way they can be cut. */
-    static Object trickle(PacketDecoder decoder, ByteBuf bytes) {
+    static Object trickle(ByteToMessageDecoder decoder, ByteBuf bytes) {
         EmbeddedChannel channel = new EmbeddedChannel(decoder);
         while (bytes.readableBytes() > 1) {
             channel.writeInbound(bytes.readBytes(1));
