@@ -52,7 +52,7 @@ final class PostgresServer implements AutoCloseable {
     }
 
     /** Makes a standby of it; {@link #start} runs it. */
-    PostgresServer standby(Path where, String name) throws IOException {
+    PostgresServer standby(Path where, String name, String... settings) throws IOException {
         PostgresServer server = new PostgresServer(where);
         program(
                 "pg_basebackup",
@@ -69,6 +69,7 @@ final class PostgresServer implements AutoCloseable {
                 "-X",
                 "stream");
         server.configure(List.of("primary_conninfo = '" + conninfo(name) + "'"));
+        server.configure(List.of(settings));
         program("touch", where.resolve("standby.signal").toString());
         return server;
     }

@@ -17,8 +17,8 @@ import java.util.stream.Stream;
 
 /**
  * A PostgreSQL primary, and who may be its synchronous standby: PostgreSQL's own receiver, a PostgreSQL standby, or Lockstep. One of
- * them at a time, since they would take the machine from each other: the others are halted by a signal. So each is as warm as a
- * server is that has run for a while.
+ * them at a time, since they would take the machine from each other: the others are halted by a signal, so that each is as warm as a
+ * server is that has run for a while, and disconnected, since the primary would go on to send to them.
  */
 final class PostgresStandbys implements AutoCloseable {
     /** Who receives. */
@@ -73,7 +73,8 @@ final class PostgresStandbys implements AutoCloseable {
             Files.setPosixFilePermissions(each, PosixFilePermissions.fromString("rwxrwxrwx"));
         }
         primary = PostgresServer.create(directory.resolve("primary"), "wal_sender_timeout = 0");
-        standby = primary.standby(directory.resolve("standby"), Kind.POSTGRESQL_STANDBY.label());
+        standby = primary.standby(
+                directory.resolve("standby"), Kind.POSTGRESQL_STANDBY.label(), "wal_retrieve_retry_interval = 100ms");
         Files.writeString(directory.resolve("commit.sql"), COMMIT);
         primary.sql("create table bulk (n bigint, filler text)");
     }
@@ -124,6 +125,7 @@ final class PostgresStandbys implements AutoCloseable {
         public void close() throws IOException {
             synchronous("");
             receiver.signal("STOP");
+            primary.sql("select pg_terminate_backend(pid, 10000) from pg_stat_replication");
         }
     }
 
@@ -167,13 +169,8 @@ final class PostgresStandbys implements AutoCloseable {
         Path files = directory.resolve(name);
         Files.createDirectories(files);
         Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxrwxrwx"));
-        List<String> words = new ArrayList<>(List.of(
-                "-D",
-                files.toString(),
-                "--no-loop",
-                "--synchronous",
-                "-d",
-                primary.conninfo(Kind.PG_RECEIVEWAL.label())));
+        List<String> words = new ArrayList<>(
+                List.of("-D", files.toString(), "--synchronous", "-d", primary.conninfo(Kind.PG_RECEIVEWAL.label())));
         if (!slot.isEmpty()) {
             words.add("--slot=" + slot);
         }
