@@ -99,7 +99,9 @@ final class PostgresSession implements Session, ServerConnection.Copying {
 
     private final CountDownLatch over = new CountDownLatch(1);
     private volatile Peer peer = new Peer("", "", false);
-    private SessionHandler handler;
+    /** Null before the session is open. */
+    private volatile SessionHandler handler;
+
     private int version;
     private boolean delivered;
 
@@ -162,18 +164,25 @@ final class PostgresSession implements Session, ServerConnection.Copying {
 
     @Override
     public void close(String why) {
+        boolean open = handler != null;
         synchronized (this) {
             if (cause != null) {
                 return;
             }
             cause = why;
-            farewell = new Thread(this::endInTime, "postgres-farewell");
-            farewell.setDaemon(true);
-            farewell.start();
+            requests.add(Optional.empty());
+            if (open) {
+                farewell = new Thread(this::endInTime, "postgres-farewell");
+                farewell.setDaemon(true);
+                farewell.start();
+            }
         }
-        requests.add(Optional.empty());
         try {
-            connection.endCopy();
+            if (open) {
+                connection.endCopy();
+            } else {
+                connection.close();
+            }
         } catch (IOException e) {
             log.debug("the connection with {} has ended", peer.address(), e);
         }
@@ -238,9 +247,10 @@ final class PostgresSession implements Session, ServerConnection.Copying {
                     throw e;
                 }
                 deliver(new Refusal(code(e), e.getMessage() + advice(e)));
-            } catch (IllegalArgumentException e) {
+            } catch (IllegalArgumentException | ArithmeticException e) {
                 throw new IOException("the server's answer makes no sense: " + e.getMessage(), e);
             }
+            endOfBatch();
         }
     }
 

@@ -45,7 +45,7 @@ import org.slf4j.LoggerFactory;
  * between the answer and the next sleep, which is what the server, woken on the same processor, waits for.
  *
  * <p><b>Threads.</b> One thread connects, gives commands and reads. Any may {@link #send}, {@link #endCopy} and {@link #close}; what
- * is sent leaves whole, under a lock.
+ * is sent leaves whole, under a lock. A server that goes away between two commands is missed when the next is given.
  */
 final class ServerConnection {
     private static final Logger log = LoggerFactory.getLogger(ServerConnection.class);
@@ -89,7 +89,7 @@ final class ServerConnection {
     private final Opening opening;
     private final Line line = new Line();
     private final Map<String, String> parameters = new HashMap<>();
-    private ByteBuf in = Unpooled.directBuffer(READ_BYTES);
+    private final ByteBuf in = Unpooled.directBuffer(READ_BYTES);
     private String lastWords = "";
 
     /** Guards what follows. */
@@ -105,7 +105,11 @@ final class ServerConnection {
 
     // The beginning.
 
-    /** Connects, and returns when the server takes commands. */
+    /**
+     * Connects, and returns when the server takes commands.
+     *
+     * @param timeoutMs how long a server may take to accept the connection; who waits for more closes it
+     */
     void open(int timeoutMs) throws IOException {
         try {
             line.connect(opening.host(), timeoutMs);
@@ -152,9 +156,6 @@ final class ServerConnection {
             } catch (IOException e) {
                 throw new IOException("TLS fails: " + rootMessage(e), e);
             }
-            // The cipher works on the heap.
-            in.release();
-            in = Unpooled.buffer(READ_BYTES);
         }
     }
 
@@ -227,6 +228,14 @@ final class ServerConnection {
             copies = true;
         }
         copying.begun();
+        try {
+            return takeAll(copying);
+        } finally {
+            copying.endOfBatch();
+        }
+    }
+
+    private ServerException takeAll(Copying copying) throws IOException {
         while (true) {
             BackendMessage message = next(copying);
             if (message instanceof CopyData data) {
@@ -278,7 +287,14 @@ final class ServerConnection {
         } else if (in.writableBytes() < MIN_READ_BYTES) {
             in.discardReadBytes().ensureWritable(MIN_READ_BYTES);
         }
-        if (!line.read(in)) {
+        boolean more;
+        try {
+            more = line.read(in);
+        } catch (IOException e) {
+            // A server that has gone resets a connection on which something still came to it.
+            throw lastWords.isEmpty() ? e : new IOException(lastWords, e);
+        }
+        if (!more) {
             throw new EOFException(
                     lastWords.isEmpty() ? "the server at " + opening.host() + " closed the connection" : lastWords);
         }
@@ -292,8 +308,8 @@ final class ServerConnection {
     // Sending.
 
     /**
-     * Sends something of a copy, if there is one. The socket takes it at once, unless the server has read nothing of what fills the
-     * buffers on both sides, which are some ten thousand positions.
+     * Sends something of a copy, if there is one. The socket takes it at once, unless the other side has taken none of the thousands
+     * of positions that fill its buffer.
      */
     void send(ReplicationMessage message) throws IOException {
         synchronized (sending) {
@@ -340,6 +356,6 @@ final class ServerConnection {
     /** Closes, and gives up its room. The last call on the thread that reads. */
     void end() throws IOException {
         in.release();
-        close();
+        line.end();
     }
 }

@@ -35,6 +35,7 @@ import lockstep.transport.api.Message.BaseBackupRequest;
 import lockstep.transport.api.Message.Refusal;
 import lockstep.transport.api.Message.RefusalCode;
 import lockstep.transport.api.Message.ReplicationStarted;
+import lockstep.transport.api.Message.StandbyStatus;
 import lockstep.transport.api.Message.StartReplication;
 import lockstep.transport.api.Message.WalData;
 import lockstep.transport.api.Session;
@@ -93,7 +94,7 @@ class PostgresClientTest {
                 hostnossl replication  unsealed   127.0.0.1/32  trust
                 hostssl   replication  sealed     127.0.0.1/32  trust
                 """);
-        postgres("pg_ctl", "-D", data.toString(), "-l", home.resolve("log").toString(), "-w", "start");
+        pgCtl("start");
         for (String role : List.of("trusted", "scram", "clear", "certified", "unsealed", "sealed")) {
             sql("create role " + role + " login replication password 'sécret'");
         }
@@ -104,12 +105,20 @@ class PostgresClientTest {
     @AfterAll
     static void stopServer() throws Exception {
         loops.withdraw();
-        postgres("pg_ctl", "-D", home.resolve("data").toString(), "-m", "immediate", "-w", "stop");
+        pgCtl("-m", "immediate", "stop");
         try (Stream<Path> files = Files.walk(home)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(file);
             }
         }
+    }
+
+    private static void pgCtl(String... words) throws Exception {
+        List<String> arguments =
+                new ArrayList<>(List.of("-D", home.resolve("data").toString(), "-w"));
+        arguments.addAll(List.of("-l", home.resolve("log").toString()));
+        arguments.addAll(List.of(words));
+        postgres("pg_ctl", arguments.toArray(String[]::new));
     }
 
     private static boolean isRoot() {
@@ -154,7 +163,7 @@ class PostgresClientTest {
     }
 
     /** Hears what a session brings. */
-    private static final class Heard implements SessionHandler {
+    private static class Heard implements SessionHandler {
         private final LinkedBlockingQueue<Message> messages = new LinkedBlockingQueue<>();
         private final CompletableFuture<String> closed = new CompletableFuture<>();
 
@@ -291,8 +300,34 @@ class PostgresClientTest {
         session.send(start(started, fromLsn, "some"));
         assertEquals(fromLsn, heard.next(ReplicationStarted.class).startLsn());
         assertEquals(fromLsn, heard.next(WalData.class).startLsn());
+        session.send(new StandbyStatus(fromLsn + 1, fromLsn, 0, 0, false));
+        sql("do $$ begin while not exists (select from pg_stat_replication where flush_lsn = '" + Lsn.text(fromLsn)
+                + "') loop perform pg_sleep(0.01), pg_stat_clear_snapshot(); end loop; end $$");
         session.close("done");
         assertEquals("done", heard.closed.get(PATIENCE_S, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void aServerThatIsShutDownSaysSo() throws Exception {
+        // The server waits until all of its WAL has been flushed here.
+        Heard heard = new Heard() {
+            @Override
+            public void received(Session session, Message message) {
+                super.received(session, message);
+                if (message instanceof WalData data) {
+                    session.send(new StandbyStatus(data.endLsn(), data.endLsn(), 0, 0, false));
+                }
+            }
+        };
+        Session session = connect("postgresql://trusted@127.0.0.1:PORT/?sslmode=require", Map.of(), heard);
+        session.send(new BaseBackupRequest("s1", "", false));
+        BackupStarted started = heard.next(BackupStarted.class);
+        heard.next(BackupEnded.class);
+        session.send(start(started, started.redoLsn(), ""));
+        heard.next(ReplicationStarted.class);
+        pgCtl("-m", "fast", "restart");
+        String cause = heard.closed.get(PATIENCE_S, TimeUnit.SECONDS);
+        assertTrue(cause.contains("shut down"), cause);
     }
 
     private static StartReplication start(BackupStarted log, long lsn, String slot) {

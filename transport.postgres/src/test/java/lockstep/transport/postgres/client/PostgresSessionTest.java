@@ -123,6 +123,11 @@ class PostgresSessionTest {
                             (byte) type, Unpooled.wrappedBuffer(in.readNBytes(in.readInt() - Integer.BYTES)));
         }
 
+        /** Reads only the first byte of what comes: closing resets the connection then. */
+        void leaveUnread() throws IOException {
+            in.readByte();
+        }
+
         StatusUpdate hearStatus() throws IOException {
             CopyData data = assertInstanceOf(CopyData.class, hear());
             return assertInstanceOf(StatusUpdate.class, ReplicationMessage.decode(data.content()));
@@ -280,6 +285,21 @@ class PostgresSessionTest {
             server.say(new CommandComplete("COPY 0"));
         }
         assertTrue(closed.get(PATIENCE_S, TimeUnit.SECONDS).contains("shut down"));
+    }
+
+    @Test
+    void theReasonOfAServerThatResetsTheConnectionCounts() throws Exception {
+        CompletableFuture<Session> opened = new CompletableFuture<>();
+        try (Server server = stream(opened)) {
+            server.say(new WalPiece(START_LSN, START_LSN + 1, 1, Unpooled.wrappedBuffer(new byte[1])));
+            heard(ReplicationStarted.class);
+            heard(WalPiece.class);
+            opened.join().send(new StandbyStatus(START_LSN, START_LSN, 0, 5, false));
+            server.leaveUnread();
+            server.say(new CommandComplete("COPY 0"));
+        }
+        String cause = closed.get(PATIENCE_S, TimeUnit.SECONDS);
+        assertTrue(cause.contains("shut down"), cause);
     }
 
     @Test
