@@ -29,7 +29,7 @@ import lockstep.transport.postgres.client.Conninfo.Host;
  * way round. A lock is held while that is done, not while a read waits.
  */
 final class Line {
-    private static final int ENCRYPTED_BYTES = 256 << 10;
+    private static final int ENCRYPTED_BYTES = 1 << 20;
 
     private final SocketChannel channel;
     private volatile String address = "";
@@ -39,6 +39,8 @@ final class Line {
 
     /** Null in clear. Set before anything is read or written by another thread than the first. */
     private EmbeddedChannel tls;
+
+    private ByteBuf encrypted;
 
     /** Opens a socket that is connected to nobody yet. */
     Line() throws IOException {
@@ -60,6 +62,7 @@ final class Line {
     /** Has all that follows go through TLS. */
     void encrypt(SslContext context, Host host) throws IOException {
         SslHandler handler = context.newHandler(ByteBufAllocator.DEFAULT, host.name(), host.port());
+        encrypted = Unpooled.directBuffer(ENCRYPTED_BYTES);
         handler.setHandshakeTimeoutMillis(0); // who waits for it closes the line
         tls = new EmbeddedChannel(handler);
         Future<Channel> handshake = handler.handshakeFuture();
@@ -111,27 +114,27 @@ final class Line {
 
     /** Reads what has come, and gives what is whole of it; returns false at the end. */
     private boolean readEncrypted(ByteBuf in) throws IOException {
-        ByteBuf encrypted = ByteBufAllocator.DEFAULT.directBuffer(ENCRYPTED_BYTES);
-        try {
-            if (encrypted.writeBytes(channel, encrypted.writableBytes()) < 0) {
-                return false;
-            }
-            synchronized (passing) {
-                try {
-                    tls.writeInbound(encrypted.retain());
-                } catch (DecoderException e) {
-                    throw e.getCause() instanceof IOException found ? found : new IOException(e);
-                } finally {
-                    for (ByteBuf clear = tls.readInbound(); clear != null; clear = tls.readInbound()) {
-                        in.writeBytes(clear);
-                        clear.release();
-                    }
-                    sendEncrypted();
-                }
-                return tls.isOpen();
-            }
-        } finally {
+        if (encrypted.refCnt() > 1) {
+            // TLS keeps the beginning of a record in it.
             encrypted.release();
+            encrypted = Unpooled.directBuffer(ENCRYPTED_BYTES);
+        }
+        if (encrypted.clear().writeBytes(channel, encrypted.writableBytes()) < 0) {
+            return false;
+        }
+        synchronized (passing) {
+            try {
+                tls.writeInbound(encrypted.retain());
+            } catch (DecoderException e) {
+                throw e.getCause() instanceof IOException found ? found : new IOException(e);
+            } finally {
+                for (ByteBuf clear = tls.readInbound(); clear != null; clear = tls.readInbound()) {
+                    in.writeBytes(clear);
+                    clear.release();
+                }
+                sendEncrypted();
+            }
+            return tls.isOpen();
         }
     }
 
@@ -179,6 +182,7 @@ final class Line {
             synchronized (passing) {
                 tls.finishAndReleaseAll();
             }
+            encrypted.release();
         }
     }
 }
