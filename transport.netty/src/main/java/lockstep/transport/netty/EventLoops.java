@@ -53,7 +53,8 @@ public final class EventLoops {
      * @throws TransportException if the transport has been withdrawn
      */
     public synchronized EventLoop start(String name, Runnable close) throws TransportException {
-        makeRoom();
+        checkNotWithdrawn();
+        owned.removeIf(o -> !o.thread.isAlive());
         Owned next = new Owned(close);
         EventLoop loop = new SingleThreadIoEventLoop(
                 null,
@@ -74,18 +75,18 @@ public final class EventLoops {
      * @throws TransportException if the transport has been withdrawn
      */
     public synchronized void start(String name, Runnable body, Runnable close) throws TransportException {
-        makeRoom();
+        checkNotWithdrawn();
+        owned.removeIf(o -> !o.thread.isAlive());
         Owned next = new Owned(close);
         next.thread = thread(name, body);
         next.thread.start();
         owned.add(next);
     }
 
-    private void makeRoom() throws TransportException {
+    private void checkNotWithdrawn() throws TransportException {
         if (withdrawn) {
             throw new TransportException(WITHDRAWN);
         }
-        owned.removeIf(o -> !o.thread.isAlive());
     }
 
     private static Thread thread(String name, Runnable body) {

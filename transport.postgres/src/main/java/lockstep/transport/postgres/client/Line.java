@@ -40,6 +40,7 @@ final class Line {
     /** Null in clear. Set before anything is read or written by another thread than the first. */
     private EmbeddedChannel tls;
 
+    /** What has come last from the socket, for TLS; null in clear. */
     private ByteBuf encrypted;
 
     /** Opens a socket that is connected to nobody yet. */
@@ -47,6 +48,7 @@ final class Line {
         channel = SocketChannel.open();
     }
 
+    /** Looks the name up, which is not bounded, and connects. */
     void connect(Host host, int timeoutMs) throws IOException {
         InetSocketAddress remote;
         try {
@@ -151,11 +153,11 @@ final class Line {
     }
 
     private void sendEncrypted() throws IOException {
-        for (ByteBuf encrypted = tls.readOutbound(); encrypted != null; encrypted = tls.readOutbound()) {
+        for (ByteBuf out = tls.readOutbound(); out != null; out = tls.readOutbound()) {
             try {
-                writeToSocket(encrypted);
+                writeToSocket(out);
             } finally {
-                encrypted.release();
+                out.release();
             }
         }
     }

@@ -302,37 +302,31 @@ class PostgresSessionTest {
         assertTrue(cause.contains("shut down"), cause);
     }
 
-    @Test
-    void bytesInClearBehindTheAnswerToARequestForTlsAreNotRead() {
-        String message = assertThrows(
+    /** Returns why a client that insists on TLS goes no further when a server answers its request for it like that. */
+    private String refusal(BackendMessage... answer) {
+        return assertThrows(
                         TransportException.class,
                         () -> connect("?sslmode=require", socket -> {
                             try {
                                 Server server = new Server(socket);
                                 server.skipStartup();
-                                server.say(EncryptionAnswer.YES, new AuthenticationOk());
+                                server.say(answer);
                             } catch (IOException e) {
                                 heard.add(e);
                             }
                         }))
                 .getMessage();
+    }
+
+    @Test
+    void bytesInClearBehindTheAnswerToARequestForTlsAreNotRead() {
+        String message = refusal(EncryptionAnswer.YES, new AuthenticationOk());
         assertTrue(message.contains("in clear"), message);
     }
 
     @Test
     void aServerThatHasNoTlsWillDoOnlyWhereItMay() {
-        String message = assertThrows(
-                        TransportException.class,
-                        () -> connect("?sslmode=require", socket -> {
-                            try {
-                                Server server = new Server(socket);
-                                server.skipStartup();
-                                server.say(EncryptionAnswer.NO);
-                            } catch (IOException e) {
-                                heard.add(e);
-                            }
-                        }))
-                .getMessage();
+        String message = refusal(EncryptionAnswer.NO);
         assertTrue(message.contains("no TLS"), message);
     }
 }
